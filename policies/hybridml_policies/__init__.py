@@ -1,0 +1,1 @@
+"""Security and compliance rules over planned resources."""
