@@ -1,0 +1,53 @@
+"""Our own resources as a Pulumi program writes them: `HostFile("model", HostFileArgs(path=..., source=...))`.
+
+Every class has the token `hybridml:index:<Class>`, typed arguments and typed outputs; the plugin in `components/`
+(or `pulumi-resource-hybridml` on the PATH) applies them.
+"""
+
+from hybridml.provider.sdk.cloud import (
+    DeployedModelArgs,
+    DeploymentPolicyArgs,
+    SageMakerDeployment,
+    SageMakerDeploymentArgs,
+    VertexContainerArgs,
+    VertexDeployment,
+    VertexDeploymentArgs,
+    VertexModel,
+    VertexModelArgs,
+)
+from hybridml.provider.sdk.host import (
+    EnvoyConfig,
+    EnvoyConfigArgs,
+    HealthArgs,
+    HostFile,
+    HostFileArgs,
+    HostKey,
+    HostKeyArgs,
+    HostService,
+    HostServiceArgs,
+    ModelVersion,
+    ModelVersionArgs,
+)
+
+__all__ = [
+    "DeployedModelArgs",
+    "DeploymentPolicyArgs",
+    "EnvoyConfig",
+    "EnvoyConfigArgs",
+    "HealthArgs",
+    "HostFile",
+    "HostFileArgs",
+    "HostKey",
+    "HostKeyArgs",
+    "HostService",
+    "HostServiceArgs",
+    "ModelVersion",
+    "ModelVersionArgs",
+    "SageMakerDeployment",
+    "SageMakerDeploymentArgs",
+    "VertexContainerArgs",
+    "VertexDeployment",
+    "VertexDeploymentArgs",
+    "VertexModel",
+    "VertexModelArgs",
+]
