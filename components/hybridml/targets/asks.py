@@ -1,0 +1,86 @@
+"""What an endpoint asks of the target it is placed on, and the refusals that follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hybridml.errors import Problem
+from hybridml.targets.base import Promise, Promises, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hybridml.spec import EndpointSpec
+
+_MONITORS = {
+    "drift": Promise.DRIFT,
+    "data_quality": Promise.DATA_QUALITY,
+    "model_quality": Promise.MODEL_QUALITY,
+    "bias": Promise.BIAS,
+    "explainability": Promise.EXPLAINABILITY,
+}
+
+
+def asks(spec: EndpointSpec) -> dict[Promise, str]:
+    """Every promise that `spec` asks for, with the dotted path of the value that asks."""
+    return {promise: path for found in (_placement, _traffic, _scale, _care) for promise, path in found(spec)}
+
+
+def refuse(kind: str, promises: Promises, name: str, spec: EndpointSpec) -> list[Problem]:
+    """One problem for each promise that `spec` asks for and `promises` refuses.
+
+    The path starts with the endpoint's name; `Platform` adds the file and the line.
+    """
+    return [
+        refusal(kind, name, path, answer)
+        for promise, path in asks(spec).items()
+        if isinstance(answer := promises[promise], Refusal)
+    ]
+
+
+def refusal(kind: str, name: str, path: str, answer: Refusal) -> Problem:
+    """The problem that says: `<kind> <reason>: <fix>`, at `path` of endpoint `name`."""
+    return Problem(path=f"{name}.{path}", message=f"{kind} {answer.reason}", fix=answer.fix)
+
+
+def _placement(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
+    yield Promise(f"mode={spec.mode}"), "mode"
+    yield Promise(f"runtime.kind={spec.runtime.kind}"), "runtime.kind"
+    if spec.runtime.resources.gpu.count:
+        yield Promise.GPU, "runtime.resources.gpu.count"
+    if spec.runtime.secrets:
+        yield Promise.SECRETS, "runtime.secrets"
+    for version, model in spec.versions.items():
+        if model.artifact.signature:
+            yield Promise.SIGNATURE, f"versions.{version}.artifact.signature"
+
+
+def _traffic(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
+    if spec.traffic.challenger:
+        yield Promise.SPLIT, "traffic.challenger"
+    if spec.traffic.routes:
+        yield Promise.HEADER_ROUTES, "traffic.routes"
+    if spec.traffic.shadow:
+        yield Promise.SHADOW, "traffic.shadow"
+
+
+def _scale(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
+    if spec.scaling.max > spec.scaling.min:
+        yield Promise.AUTOSCALING, "scaling.max"
+    if spec.scaling.schedules:
+        yield Promise.SCHEDULES, "scaling.schedules"
+    if spec.rollout:
+        canary = spec.rollout.strategy == "canary"
+        yield Promise.ROLLOUT_CANARY if canary else Promise.ROLLOUT_OTHER, "rollout.strategy"
+
+
+def _care(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
+    if spec.capture:
+        yield Promise.CAPTURE, "capture"
+    for field, promise in _MONITORS.items():
+        if getattr(spec.monitors, field, None):
+            yield promise, f"monitors.{field}"
+    if spec.slo:
+        yield Promise.SLO_ALARMS, "slo"
+    if spec.access.invokers:
+        yield Promise.INVOKERS, "access.invokers"
