@@ -65,11 +65,9 @@ class Refusal:
     """What to do instead: `put a router in front, or place the endpoint on kubernetes`."""
 
 
+@dataclass(frozen=True)
 class Keeps:
     """The target keeps the promise."""
-
-    def __repr__(self) -> str:
-        return "KEEPS"
 
 
 KEEPS = Keeps()
@@ -154,10 +152,10 @@ class Foundation(Protocol):
         ...
 
 
-TargetSpecT = TypeVar("TargetSpecT", contravariant=True)
+TargetSpecT_contra = TypeVar("TargetSpecT_contra", contravariant=True)
 
 
-class Target(Protocol[TargetSpecT]):
+class Target(Protocol[TargetSpecT_contra]):
     """One place where endpoints run. Exported as `TARGET` by `hybridml.targets.<kind>`."""
 
     @property
@@ -170,12 +168,12 @@ class Target(Protocol[TargetSpecT]):
         """The answer to every promise, whatever the endpoint."""
         ...
 
-    def refusals(self, name: str, spec: EndpointSpec, target: TargetSpecT) -> list[Problem]:
+    def refusals(self, name: str, spec: EndpointSpec, target: TargetSpecT_contra) -> list[Problem]:
         """Everything in `spec` that this target cannot keep. Usually `refuse(...)` plus the target's own limits."""
         ...
 
     def foundation(
-        self, name: str, target: TargetSpecT, stack: StackContext, opts: pulumi.ResourceOptions
+        self, name: str, target: TargetSpecT_contra, stack: StackContext, opts: pulumi.ResourceOptions
     ) -> Foundation:
         """Creates what the endpoints on this target share.
 

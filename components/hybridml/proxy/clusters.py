@@ -1,0 +1,104 @@
+"""Who answers: one cluster of model servers per version, and one more for what is only mirrored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hybridml.proxy.message import Message, typed
+
+IDLE_SECONDS = 55
+"""How long an unused connection to a model server is kept; the servers must keep theirs longer."""
+CONNECT_SECONDS = 2
+MAX_PENDING = 4096
+"""Requests of one cluster that may wait or run at once; the model servers queue behind their sockets."""
+
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """The servers of one version."""
+
+    version: str
+    """Version of the model, as in the specification."""
+    sockets: tuple[str, ...]
+    """Unix sockets of the servers, absolute or relative to Envoy's working directory; at most 107 bytes each."""
+    shadow: bool = False
+    """These servers are sent copies; what they answer is thrown away and counted apart."""
+
+    @property
+    def cluster(self) -> str:
+        """Name of the cluster, which is also its name in Envoy's statistics."""
+        return shadow_name(self.version) if self.shadow else cluster_name(self.version)
+
+
+def cluster_name(version: str) -> str:
+    """Name of the cluster that answers for `version`."""
+    return f"version-{version}"
+
+
+def shadow_name(version: str) -> str:
+    """Name of the cluster that gets copies for `version`."""
+    return f"shadow-{version}"
+
+
+def clusters(upstreams: Iterable[Upstream]) -> list[Message]:
+    """Every cluster, sorted by name."""
+    return [_cluster(upstream) for upstream in sorted(upstreams, key=lambda upstream: upstream.cluster)]
+
+
+def _cluster(upstream: Upstream) -> Message:
+    return typed(
+        "envoy.config.cluster.v3.Cluster",
+        name=upstream.cluster,
+        type="STATIC",
+        lb_policy="LEAST_REQUEST",
+        connect_timeout=f"{CONNECT_SECONDS}s",
+        load_assignment={
+            "cluster_name": upstream.cluster,
+            "endpoints": [{"lb_endpoints": [_server(socket) for socket in upstream.sockets]}],
+        },
+        typed_extension_protocol_options={_HTTP_OPTIONS: _protocol()},
+        circuit_breakers={"thresholds": [_limits()]},
+        outlier_detection=_outliers(),
+    )
+
+
+def _server(socket: str) -> Message:
+    return {"endpoint": {"address": {"pipe": {"path": socket}}}}
+
+
+def _protocol() -> Message:
+    """HTTP/1.1 to the server, with connections closed before the server would close them under a request."""
+    return typed(
+        _HTTP_OPTIONS,
+        common_http_protocol_options={"idle_timeout": f"{IDLE_SECONDS}s"},
+        explicit_http_config={"http_protocol_options": {}},
+    )
+
+
+def _limits() -> Message:
+    """How much may wait, and how much of the load may be retries, so that retries never become the load."""
+    return {
+        "max_connections": MAX_PENDING,
+        "max_pending_requests": MAX_PENDING,
+        "max_requests": MAX_PENDING,
+        "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 5},
+    }
+
+
+def _outliers() -> Message:
+    """Servers that cannot be reached are left out for a while; a model's own error 500 ejects nobody."""
+    return {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": 5,
+        "consecutive_gateway_failure": 5,
+        "enforcing_consecutive_gateway_failure": 100,
+        "enforcing_consecutive_5xx": 0,
+        "enforcing_success_rate": 0,
+        "enforcing_local_origin_success_rate": 0,
+        "interval": "2s",
+        "base_ejection_time": "5s",
+        "max_ejection_percent": 50,
+    }

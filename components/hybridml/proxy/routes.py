@@ -1,0 +1,182 @@
+"""Where a request goes: header routes first, then the weighted split; copies for the shadow; who may call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hybridml.proxy.clusters import cluster_name, shadow_name
+from hybridml.proxy.message import Message, extension, percent, typed
+
+ROUTE_NAME = "endpoint"
+"""Name under which the listener asks for its routes."""
+VERSION_HEADER = "x-hybridml-version"
+"""Response header that names the version that answered."""
+PREDICT_PATH = "/invocations"
+PING_PATH = "/ping"
+TIMEOUT_SECONDS = 60
+"""A prediction that takes longer is answered with 504."""
+RBAC_FILTER = "envoy.filters.http.rbac"
+JWT_FILTER = "envoy.filters.http.jwt_authn"
+CLAIMS_KEY = "claims"
+"""Key under which the claims of a verified token are handed from the JWT filter to the RBAC filter."""
+
+_RBAC = "envoy.extensions.filters.http.rbac.v3."
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderRoute:
+    """Requests that carry exactly these headers go to one version."""
+
+    headers: Mapping[str, str]
+    """Header name to the exact value; all must match."""
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shadow:
+    """A sample of all requests is copied to one version; the answers are thrown away."""
+
+    version: str
+    sample: float
+    """Percent of requests, 0 to 100."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What happens to the requests of one endpoint."""
+
+    weights: Mapping[str, int]
+    """Version to its share; shares are relative to their sum, which is above zero."""
+    groups: tuple[str, ...]
+    """Groups whose members may call; empty: nobody."""
+    header_routes: tuple[HeaderRoute, ...] = field(default=())
+    shadow: Shadow | None = None
+
+    def versions(self) -> frozenset[str]:
+        """Every version that answers: by weight or by header route."""
+        routed = {route.version for route in self.header_routes}
+        return frozenset(routed | {version for version, weight in self.weights.items() if weight})
+
+
+def routes(traffic: Traffic) -> list[Message]:
+    """The one route table of an endpoint.
+
+    A route to a cluster that does not exist is refused by Envoy, which then keeps the routes it has.
+    """
+    host = {
+        "name": ROUTE_NAME,
+        "domains": ["*"],
+        "routes": [*_by_header(traffic), _by_weight(traffic), _ping(traffic)],
+        "typed_per_filter_config": {RBAC_FILTER: _only(traffic.groups)},
+    }
+    table = typed(
+        "envoy.config.route.v3.RouteConfiguration",
+        name=ROUTE_NAME,
+        validate_clusters=True,
+        request_headers_to_remove=["authorization"],
+        virtual_hosts=[host],
+    )
+    return [table]
+
+
+def _by_header(traffic: Traffic) -> list[Message]:
+    return [
+        {
+            "name": f"header-{route.version}-{position}",
+            "match": {"path": PREDICT_PATH, "headers": [_exactly(*pair) for pair in sorted(route.headers.items())]},
+            "route": {"cluster": cluster_name(route.version), **_action(traffic)},
+            "response_headers_to_add": [_names(route.version)],
+        }
+        for position, route in enumerate(traffic.header_routes)
+    ]
+
+
+def _by_weight(traffic: Traffic) -> Message:
+    return {
+        "name": "split",
+        "match": {"path": PREDICT_PATH},
+        "route": {"weighted_clusters": _split(traffic), **_action(traffic)},
+    }
+
+
+def _ping(traffic: Traffic) -> Message:
+    """Liveness of a version that has weight; never mirrored, so that it does not count as a prediction."""
+    return {
+        "name": "ping",
+        "match": {"path": PING_PATH},
+        "route": {"weighted_clusters": _split(traffic), **_patience()},
+    }
+
+
+def _split(traffic: Traffic) -> Message:
+    shares = [
+        {
+            "name": cluster_name(version),
+            "weight": weight,
+            "response_headers_to_add": [_names(version)],
+        }
+        for version, weight in sorted(traffic.weights.items())
+        if weight
+    ]
+    return {"clusters": shares}
+
+
+def _action(traffic: Traffic) -> Message:
+    mirrored = [_mirror(traffic.shadow)] if traffic.shadow else []
+    return {**_patience(), "request_mirror_policies": mirrored} if mirrored else _patience()
+
+
+def _mirror(shadow: Shadow) -> Message:
+    return {"cluster": shadow_name(shadow.version), "runtime_fraction": percent(shadow.sample)}
+
+
+def _patience() -> Message:
+    """Deadline and retries. A prediction changes nothing, so it may be asked again when no answer came."""
+    return {
+        "timeout": f"{TIMEOUT_SECONDS}s",
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset,retriable-status-codes",
+            "retriable_status_codes": [503],
+            "num_retries": 3,
+            "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+            "retry_host_predicate": [
+                extension(
+                    "envoy.retry_host_predicates.previous_hosts",
+                    "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+                )
+            ],
+            "host_selection_retry_max_attempts": 3,
+        },
+    }
+
+
+def _exactly(name: str, value: str) -> Message:
+    return {"name": name, "string_match": {"exact": value}}
+
+
+def _names(version: str) -> Message:
+    return {
+        "header": {"key": VERSION_HEADER, "value": version},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+
+
+def _only(groups: tuple[str, ...]) -> Message:
+    """Members of one of the groups pass, everybody else gets 403."""
+    rules: dict[str, object] = {"action": "ALLOW", "policies": {}}
+    if groups:
+        members = [_member(group) for group in sorted(groups)]
+        rules["policies"] = {"invokers": {"permissions": [{"any": True}], "principals": members}}
+    return typed(f"{_RBAC}RBACPerRoute", rbac={"rules": rules})
+
+
+def _member(group: str) -> Message:
+    """A caller whose verified token lists the group."""
+    return {
+        "metadata": {
+            "filter": JWT_FILTER,
+            "path": [{"key": CLAIMS_KEY}, {"key": "groups"}],
+            "value": {"list_match": {"one_of": {"string_match": {"exact": group}}}},
+        }
+    }
