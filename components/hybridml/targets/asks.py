@@ -12,15 +12,6 @@ if TYPE_CHECKING:
 
     from hybridml.spec import EndpointSpec
 
-_MONITORS = {
-    "drift": Promise.DRIFT,
-    "data_quality": Promise.DATA_QUALITY,
-    "model_quality": Promise.MODEL_QUALITY,
-    "bias": Promise.BIAS,
-    "explainability": Promise.EXPLAINABILITY,
-}
-
-
 def asks(spec: EndpointSpec) -> dict[Promise, str]:
     """Every promise that `spec` asks for, with the dotted path of the value that asks."""
     return {promise: path for found in (_placement, _traffic, _scale, _care) for promise, path in found(spec)}
@@ -69,18 +60,15 @@ def _scale(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
         yield Promise.AUTOSCALING, "scaling.max"
     if spec.scaling.schedules:
         yield Promise.SCHEDULES, "scaling.schedules"
-    if spec.rollout:
-        canary = spec.rollout.strategy == "canary"
-        yield Promise.ROLLOUT_CANARY if canary else Promise.ROLLOUT_OTHER, "rollout.strategy"
+    yield Promise(f"rollout.strategy={spec.rollout.strategy}"), "rollout.strategy"
 
 
 def _care(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
     if spec.capture:
         yield Promise.CAPTURE, "capture"
-    for field, promise in _MONITORS.items():
-        if getattr(spec.monitors, field, None):
-            yield promise, f"monitors.{field}"
-    if spec.slo:
-        yield Promise.SLO_ALARMS, "slo"
-    if spec.access.invokers:
-        yield Promise.INVOKERS, "access.invokers"
+    for monitor in spec.monitors.enabled:
+        yield Promise(f"monitors.{monitor}"), f"monitors.{monitor}"
+    for level, value in spec.slo:
+        if value is not None:
+            yield Promise.SLO_ALARMS, f"slo.{level}"
+    yield Promise.INVOKERS, "access.invokers"

@@ -43,7 +43,7 @@ class Promise(StrEnum):
     AUTOSCALING = "scaling.max"
     SCHEDULES = "scaling.schedules"
     ROLLOUT_CANARY = "rollout.strategy=canary"
-    ROLLOUT_OTHER = "rollout.strategy"
+    ROLLOUT_ALL_AT_ONCE = "rollout.strategy=all-at-once"
     CAPTURE = "capture"
     DRIFT = "monitors.drift"
     DATA_QUALITY = "monitors.data_quality"
