@@ -1,0 +1,212 @@
+"""The commands and their options; each hands its work to the module of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import hybridml
+from hybridml.cli.failure import Commands
+from hybridml.cli.options import (
+    CheckFormat,
+    Engine,
+    Everything,
+    Format,
+    Out,
+    ProjectFolder,
+    ResultFormat,
+    SchemaOf,
+    StackName,
+    WhichEngine,
+    Yes,
+)
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="One description of a model endpoint, on this machine, Kubernetes, SageMaker or Vertex AI.",
+    epilog="Results go to stdout, everything else to stderr. Start with: `hybridml plan --all`",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(hybridml.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="HYBRIDML_DEBUG", help="Show the traceback of a failure.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What every command shares."""
+    ctx.obj = {"debug": debug}
+
+
+@app.command(
+    epilog="Examples: `hybridml plan -s prod` · `hybridml plan -s prod --explain churn` · `hybridml plan --project ../theirs`"
+)
+def plan(
+    stack: StackName = None,
+    everything: Everything = False,
+    project: ProjectFolder = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="State to compare with, as `pulumi stack export` writes it.")
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", help="Show each value of this endpoint with the file and line it came from."),
+    ] = None,
+    format_: ResultFormat = Format.TEXT,
+    out: Out = None,
+) -> None:
+    """Plan offline what a stack would create, without credentials or network.
+
+    Exit status: 0 planned, 2 wrong configuration, 1 anything else.
+    """
+    from hybridml.cli import plan as room
+
+    if explain is not None:
+        room.explain(project, stack, explain, format_, out)
+    else:
+        room.plan(project, stack, everything, against, format_, out)
+
+
+@app.command(epilog="Examples: `hybridml check --all` · `hybridml check -s prod --format sarif --out findings.sarif`")
+def check(
+    stack: StackName = None,
+    everything: Everything = False,
+    project: ProjectFolder = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="Policy profile instead of the one the stack names.")
+    ] = None,
+    waivers: Annotated[
+        Path | None, typer.Option("--waivers", help="Waivers file instead of the one beside the stack file.")
+    ] = None,
+    format_: Annotated[
+        CheckFormat, typer.Option("--format", help="Text for people, JSON for programs, SARIF for code scanning.")
+    ] = CheckFormat.TEXT,
+    out: Out = None,
+) -> None:
+    """Plan offline and hold the plan to the policies.
+
+    Exit status: 0 clean, 5 violations, 6 only unknowns, 2 wrong configuration, 1 anything else.
+    """
+    from hybridml.cli import check as room
+
+    raise typer.Exit(room.check(project, stack, everything, profile, waivers, format_, out))
+
+
+@app.command(
+    epilog="Examples: `hybridml up -s local` · `hybridml up -s local --engine pulumi --yes` · `hybridml up -s prod`"
+)
+def up(
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    engine: WhichEngine = None,
+    yes: Yes = False,
+    format_: ResultFormat = Format.TEXT,
+) -> None:
+    """Make what the stack describes.
+
+    Exit status: 0 done, 2 wrong configuration, 1 failed; with Pulumi as engine, Pulumi's own.
+    """
+    from hybridml.cli import deploy
+
+    raise typer.Exit(deploy.up(project, stack, engine, yes, format_))
+
+
+@app.command(epilog="Example: `hybridml destroy -s local --yes`")
+def destroy(
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    engine: WhichEngine = None,
+    yes: Yes = False,
+    format_: ResultFormat = Format.TEXT,
+) -> None:
+    """Remove everything that the stack made, in reverse order.
+
+    Exit status: 0 done, 1 failed; with Pulumi as engine, Pulumi's own.
+    """
+    from hybridml.cli import deploy
+
+    raise typer.Exit(deploy.destroy(project, stack, engine, yes, format_))
+
+
+@app.command(epilog="Example: `hybridml status -s local --format json`")
+def status(
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    format_: ResultFormat = Format.TEXT,
+) -> None:
+    """What of the stack runs, how it feels, and where it answers.
+
+    Exit status: 0 everything healthy, 1 something is not, or nothing is deployed.
+    """
+    from hybridml.cli import status as room
+
+    raise typer.Exit(room.status(project, stack, format_))
+
+
+@app.command(epilog="""Example: `hybridml invoke wine -s local --data '{"instances": [[13.2, 1.8, …]]}'`""")
+def invoke(
+    endpoint: Annotated[str, typer.Argument(help="Name of the endpoint: the file stem in infra/endpoints.")],
+    data: Annotated[
+        str, typer.Option("--data", "-d", help="Request body in JSON; @FILE reads a file, @- reads stdin.")
+    ],
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", help="Ask as a member of this group. Default: the first of the endpoint's invokers."),
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="Further header, `name: value`; may be repeated.")
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait for the answer.", min=0.1)] = 30.0,
+) -> None:
+    """Send one request, authenticated for the target the endpoint lives on, and print the answer.
+
+    Exit status: 0 answered, 2 the request is not JSON, 1 anything else.
+    """
+    from hybridml.cli import invoke as room
+
+    typer.echo(room.invoke(project, stack, endpoint, data, group, header or [], timeout))
+
+
+@app.command(epilog="Example: `hybridml schema endpoint --out endpoint.schema.json`")
+def schema(
+    of: Annotated[SchemaOf, typer.Argument(help="Which file the schema describes.")] = SchemaOf.ENDPOINT,
+    out: Out = None,
+) -> None:
+    """Print the JSON Schema of an endpoint file or of a stack file, for editors."""
+    from hybridml.cli import output
+    from hybridml.spec import json_schema
+
+    output.write(output.as_json(json_schema(of.value)), out)
+
+
+@app.command(epilog="Examples: `hybridml doctor` · `hybridml doctor -s prod --format json`")
+def doctor(
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    format_: ResultFormat = Format.TEXT,
+) -> None:
+    """Look for what would stop a stack: tools, disk, ports, lock, state, credentials; with the fix for each.
+
+    Without a stack, what holds for every stack. Exit status: 0 nothing in the way, 1 something is.
+    """
+    from hybridml.cli import doctor as room
+
+    raise typer.Exit(room.doctor(project, stack, format_))

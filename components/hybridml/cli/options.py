@@ -1,0 +1,63 @@
+"""What several commands are asked with: one spelling and one help text each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """How the findings of `check` are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+class Engine(StrEnum):
+    """Who applies a stack."""
+
+    EMBEDDED = "embedded"
+    PULUMI = "pulumi"
+
+
+class SchemaOf(StrEnum):
+    """What a JSON Schema describes."""
+
+    ENDPOINT = "endpoint"
+    STACK = "stack"
+
+
+StackName = Annotated[
+    str | None,
+    typer.Option(
+        "--stack", "-s", help="Stack: the <name> of stacks/Pulumi.<name>.yaml. May be left out when there is one."
+    ),
+]
+Everything = Annotated[bool, typer.Option("--all", help="Every stack of the project.")]
+ProjectFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        help="Folder of a Pulumi Python project; its program is executed. Default: the nearest one upwards from here.",
+    ),
+]
+ResultFormat = Annotated[Format, typer.Option("--format", help="Text for people, JSON for programs.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the result to this file instead of stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+WhichEngine = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine", help="Who applies. Default: embedded for a stack of this machine only, pulumi for every other."
+    ),
+]

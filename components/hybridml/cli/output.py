@@ -1,0 +1,39 @@
+"""Where results and diagnostics go, and how they are laid out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def as_json(value: object) -> str:
+    """`value` as the stable JSON of every command: indented, keys in the order they were given."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(text: str, out: Path | None = None) -> None:
+    """Writes a result to `out`, whole or not at all, or to stdout when there is no `out`."""
+    if out is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(out)
+
+
+def say(line: str) -> None:
+    """One line of diagnostics or progress."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as columns of equal width, two spaces apart; no trailing blanks."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
