@@ -11,7 +11,6 @@ import hybridml
 from hybridml.cli.failure import Commands
 from hybridml.cli.options import (
     CheckFormat,
-    Engine,
     Everything,
     Format,
     Out,
@@ -55,7 +54,7 @@ def root(
 
 
 @app.command(
-    epilog="Examples: `hybridml plan -s prod` · `hybridml plan -s prod --explain churn` · `hybridml plan --project ../theirs`"
+    epilog="Examples: `hybridml plan --all` · `hybridml plan -s prod --explain churn` · `hybridml plan --project ../theirs`"
 )
 def plan(
     stack: StackName = None,
@@ -182,7 +181,7 @@ def invoke(
     """
     from hybridml.cli import invoke as room
 
-    typer.echo(room.invoke(project, stack, endpoint, data, group, header or [], timeout))
+    typer.echo(room.invoke(project, stack, endpoint, data=data, group=group, headers=header or [], timeout=timeout))
 
 
 @app.command(epilog="Example: `hybridml schema endpoint --out endpoint.schema.json`")

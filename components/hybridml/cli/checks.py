@@ -15,8 +15,8 @@ from pathlib import Path
 from hybridml.cli import deployed
 from hybridml.cli.place import Place
 from hybridml.cli.pulumi_engine import INSTALL
-from hybridml.engine.lock import Holder, LockedError, StackLock
-from hybridml.errors import HybridMLError
+from hybridml.engine.lock import Holder, StackLock
+from hybridml.errors import HybridMLError, LockedError
 
 FREE_BYTES = 2 * 1024**3
 """What the environments of a fresh clone need, rounded up."""

@@ -23,6 +23,7 @@ def invoke(
     folder: Path | None,
     stack: str | None,
     endpoint: str,
+    *,
     data: str,
     group: str | None,
     headers: Sequence[str],
@@ -73,8 +74,8 @@ def _authorization(root: Path, endpoint: str, outputs: Mapping[str, Any], group:
     authentication = outputs.get("authentication") or {}
     if authentication.get("scheme") != "jwt" or outputs.get("target") != "local":
         raise Refused(
-            f"The endpoint {endpoint} lives on {outputs.get('target')}; this release invokes endpoints of this machine only. "
-            f"Ask it with its own client: {outputs.get('url')}"
+            f"The endpoint {endpoint} lives on {outputs.get('target')}; this release invokes endpoints of this machine "
+            f"only. Ask it with its own client: {outputs.get('url')}"
         )
     from hybridml.provider.keys import mint
 

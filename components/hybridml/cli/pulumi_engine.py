@@ -50,7 +50,7 @@ class Shared:
 
 @dataclass(frozen=True, kw_only=True)
 class Private:
-    """A stack of this machine: backend, home and passphrase of Pulumi lie in the state folder, nothing is logged in to."""
+    """A stack of this machine: Pulumi's backend, home and passphrase lie in the state folder; nobody logs in."""
 
     root: Path
     project: str
