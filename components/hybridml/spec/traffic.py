@@ -1,0 +1,210 @@
+"""How requests reach versions: variants, routes, shadow, scaling and rollouts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from hybridml.spec.part import Finding, Part, refuse
+from hybridml.spec.scalars import (
+    Cron,
+    Duration,
+    HeaderName,
+    HeaderValue,
+    Natural,
+    Positive,
+    Ratio,
+    Sample,
+    Step,
+    Text,
+    VersionName,
+    Weight,
+)
+from hybridml.spec.vocabulary import Strategy
+
+
+class Variant(Part):
+    """A share of the traffic and the version that answers it."""
+
+    version: VersionName = Field(description="One of the versions. Changing it starts a rollout.")
+    weight: Weight = Field(
+        100, description="Percent of the requests that no route takes, 0 to 100. All variants together have 100."
+    )
+
+
+class HeaderRoute(Part):
+    """Requests with these headers go to one version, whatever the weights say."""
+
+    header: Mapping[HeaderName, HeaderValue] = Field(
+        min_length=1, max_length=8, description="Names and exact values; all of them must match."
+    )
+    version: VersionName = Field(description="One of the versions.")
+
+
+class Shadow(Part):
+    """A version that gets copies of requests; nobody sees its answers."""
+
+    version: VersionName = Field(description="One of the versions.")
+    sample: Sample = Field(100, description="Percent of the requests that are copied, more than 0, at most 100.")
+
+
+class Traffic(Part):
+    """Which version answers which request."""
+
+    champion: Variant = Field(description="The version in charge.")
+    challenger: Variant | None = Field(None, description="The version that is compared with it.")
+    routes: tuple[HeaderRoute, ...] = Field(
+        (), max_length=32, description="Routes by header; the first that matches wins."
+    )
+    shadow: Shadow | None = Field(None, description="The version that is tried on copies.")
+
+    @property
+    def variants(self) -> Mapping[str, Variant]:
+        """Champion, and challenger where there is one, by name."""
+        return {"champion": self.champion} | ({"challenger": self.challenger} if self.challenger else {})
+
+    def references(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Path and version of every place that names one."""
+        for name, variant in self.variants.items():
+            yield (name, "version"), variant.version
+        for index, route in enumerate(self.routes):
+            yield ("routes", index, "version"), route.version
+        if self.shadow:
+            yield ("shadow", "version"), self.shadow.version
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse(_traffic_findings(self))
+        return self
+
+
+def _traffic_findings(traffic: Traffic) -> Iterator[Finding]:
+    weights = {name: variant.weight for name, variant in traffic.variants.items()}
+    total = sum(weights.values())
+    if total != 100:  # noqa: PLR2004 - percent
+        said = " + ".join(f"{name} {weight}" for name, weight in weights.items())
+        yield Finding(
+            path=("champion", "weight"), message=f"weights sum to {total}, not 100: {said}", fix="make them sum to 100"
+        )
+    if traffic.challenger and traffic.challenger.version == traffic.champion.version:
+        yield Finding(
+            path=("challenger", "version"),
+            message=f"champion and challenger are both version {traffic.champion.version!r}",
+            fix="give the challenger another version, or remove it",
+        )
+    matches = Counter(tuple(sorted(route.header.items())) for route in traffic.routes)
+    for index, route in enumerate(traffic.routes):
+        if matches[tuple(sorted(route.header.items()))] > 1:
+            names = ", ".join(sorted(route.header))
+            yield Finding(
+                path=("routes", index, "header"),
+                message=f"two routes match the same values of {names}",
+                fix="keep one of them",
+            )
+
+
+class ScalingSchedule(Part):
+    """Bounds that hold from a moment on, until the next schedule."""
+
+    cron: Cron = Field(description='When it begins, as five cron fields: "0 20 * * 1-5".')
+    timezone: Text = Field("UTC", description='Time zone of cron, such as "Europe/Berlin".')
+    min: Natural = Field(description="Fewest replicas per version; 0 switches off.")
+    max: Natural = Field(description="Most replicas per version.")
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse(_bounds(self.min, self.max))
+        return self
+
+
+def _at_least_min(data: Mapping[str, Any]) -> int:
+    return int(data.get("min", 1))
+
+
+class Scaling(Part):
+    """How many replicas serve a version."""
+
+    min: Natural = Field(1, description="Fewest replicas per version; 0 only where mode is serverless, async or batch.")
+    max: Positive = Field(default_factory=_at_least_min, description="Most replicas per version; as min when left out.")
+    requests_per_replica: Positive = Field(
+        50, description="Requests a second that one replica is meant to carry; more of them add a replica."
+    )
+    schedules: tuple[ScalingSchedule, ...] = Field((), description="Other bounds at certain times.")
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse(_bounds(self.min, self.max))
+        return self
+
+
+def _bounds(least: int, most: int) -> Iterator[Finding]:
+    if least > most:
+        yield Finding(path=("min",), message=f"min {least} is more than max {most}", fix="raise max or lower min")
+
+
+class AbortOn(Part):
+    """What ends a rollout and restores the old version."""
+
+    error_rate: Ratio | None = Field(0.01, description="Share of failed requests, 0 to 1.")
+    p99_ms: Positive | None = Field(None, description="99th percentile of the latency, in milliseconds.")
+    worse_than_champion: Ratio | None = Field(
+        None, description="Share of the champion's model quality that the new version must reach, 0 to 1."
+    )
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.error_rate is None and self.p99_ms is None and self.worse_than_champion is None:
+            refuse(
+                [Finding(path=(), message="no gate is left, so nothing would ever roll back", fix="keep one of them")]
+            )
+        return self
+
+
+class Rollout(Part):
+    """How a changed version takes over the traffic of its variant."""
+
+    strategy: Strategy = Field(
+        Strategy.CANARY, description="Step by step, or all at once after the new version is healthy."
+    )
+    steps: tuple[Step, ...] = Field(
+        default_factory=lambda data: (5, 25, 50) if data.get("strategy") is Strategy.CANARY else (),
+        max_length=20,
+        description="Percent of the variant's own weight, 1 to 99, ascending; 100 follows. "
+        "When left out, 5, 25, 50 for canary and none for all-at-once.",
+    )
+    interval: Duration = Field(Duration("30s"), description="Time between two looks at the gates.")
+    bake: Duration = Field(Duration("10m"), description="How long each step lasts.")
+    max_bake: Duration = Field(
+        Duration("30m"), description="How long a step waits for min_requests before it is given up."
+    )
+    min_requests: Natural = Field(
+        200, description="Requests that the new version must have answered before a step is judged."
+    )
+    abort_on: AbortOn = Field(AbortOn(), description="The gates.")
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        refuse(_rollout_findings(self))
+        return self
+
+
+def _rollout_findings(rollout: Rollout) -> Iterator[Finding]:
+    if rollout.strategy is Strategy.CANARY and not rollout.steps:
+        yield Finding(path=("steps",), message="a canary has steps", fix="add steps, or set strategy: all-at-once")
+    if rollout.strategy is Strategy.ALL_AT_ONCE and rollout.steps:
+        yield Finding(path=("steps",), message="all-at-once has no steps", fix="remove steps, or set strategy: canary")
+    for index, (before, after) in enumerate(pairwise(rollout.steps), start=1):
+        if after <= before:
+            yield Finding(
+                path=("steps", index), message=f"{after} does not follow {before}", fix="write steps in ascending order"
+            )
+    for shorter, longer in (("interval", "bake"), ("bake", "max_bake")):
+        first, second = getattr(rollout, shorter), getattr(rollout, longer)
+        if first.seconds > second.seconds:
+            yield Finding(
+                path=(shorter,), message=f"{shorter} {first} is longer than {longer} {second}", fix=f"shorten {shorter}"
+            )
