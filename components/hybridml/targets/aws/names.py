@@ -1,0 +1,64 @@
+"""Names that AWS accepts, and the tags of what carries them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hybridml.spec import EndpointSpec
+    from hybridml.targets.base import StackContext
+
+NAME_LIMIT = 63
+"""Most characters of a SageMaker name. Source: SageMaker API, `EndpointName`."""
+_ECR = re.compile(r"^(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)")
+
+
+def sagemaker_name(*parts: str) -> str:
+    """`parts` joined by dashes; a hash takes the place of what the limit cuts off or the alphabet lacks."""
+    wanted = "-".join(parts)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", wanted).strip("-")
+    if name == wanted and len(name) <= NAME_LIMIT:
+        return name
+    mark = sha256(wanted.encode()).hexdigest()[:8]
+    return f"{name[: NAME_LIMIT - len(mark) - 1].rstrip('-')}-{mark}"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository of Elastic Container Registry."""
+
+    account: str
+    """Account that owns it."""
+    region: str
+    """Region it lies in."""
+    name: str
+    """Its name."""
+
+    @property
+    def arn(self) -> str:
+        """ARN of the repository."""
+        return f"arn:aws:ecr:{self.region}:{self.account}:repository/{self.name}"
+
+
+def repository(image: str) -> Repository | None:
+    """The repository that `image` is pulled from; None when that is not Elastic Container Registry."""
+    match = _ECR.match(image)
+    return Repository(match["account"], match["region"], match["name"]) if match else None
+
+
+def version_tags(stack: StackContext, name: str, spec: EndpointSpec, version: str) -> dict[str, str]:
+    """The tags of what serves one version: the endpoint's, and where the version comes from."""
+    model = spec.versions[version]
+    known = {
+        "model-version": version,
+        "model-format": model.format,
+        "model-card": model.card,
+        "artifact-sha256": model.artifact.sha256,
+        "code-commit": model.lineage.git,
+        "dataset-version": model.lineage.data,
+        "training-run-id": model.lineage.run,
+    }
+    return stack.endpoint_tags(name, spec) | {key: str(value) for key, value in known.items() if value}
