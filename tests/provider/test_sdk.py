@@ -6,7 +6,6 @@ from typing import Any
 
 import pulumi
 import pytest
-
 from hybridml.provider.sdk import (
     DeployedModelArgs,
     HealthArgs,

@@ -7,6 +7,6 @@ Pulumi's provider protocol between the two. Nothing here is imported before it i
 
 def main() -> None:
     """Serve the plugin: the console script `pulumi-resource-hybridml` and `components/__main__.py`."""
-    from hybridml.provider.server import serve  # noqa: PLC0415 - gRPC loads only where it serves
+    from hybridml.provider.server import serve
 
     serve()
