@@ -1,0 +1,139 @@
+"""The resolver of a plan: nothing is created, and what only a cloud could say is a placeholder or unknown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hybridml.engine import functions, shapes
+from hybridml.engine.aliases import STACK_TYPE
+from hybridml.engine.monitor import Invocation, Outcome, Read, Registration
+from hybridml.engine.placeholders import Subject, outputs_of, result_of
+from hybridml.engine.plan import Note, PlannedResource
+from hybridml.engine.recorded import Recorded
+from hybridml.engine.values import UNKNOWN, Properties, Value, contains_unknown
+
+
+class PlanResolver:
+    """Answers with placeholders, or with what a state recorded, and keeps the record of everything."""
+
+    blocking = False
+
+    def __init__(self, *, region: str = shapes.MARK, recorded: Recorded | None = None) -> None:
+        self._region = region
+        self._recorded = recorded or Recorded()
+        self._resources: dict[str, PlannedResource] = {}
+        self._notes: set[Note] = set()
+        self._regions: dict[str, str] = {}
+        self.outputs: Properties = {}
+
+    @property
+    def resources(self) -> tuple[PlannedResource, ...]:
+        """What was registered and read so far, in that order, the stack left out."""
+        return tuple(self._resources.values())
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What could not be seen."""
+        return tuple(sorted(self._notes))
+
+    def register(self, registration: Registration) -> Outcome:
+        """A placeholder for every output that the SDK declares."""
+        if registration.type == STACK_TYPE:
+            return Outcome()
+        outcome = self._outcome(registration)
+        self._resources[registration.urn] = _planned(registration, outcome)
+        if registration.remote:
+            self._note(registration.urn, "a component of another package: its children and outputs are out of sight")
+        return outcome
+
+    def read(self, read: Read) -> Outcome:
+        """The given id, the given inputs, and placeholders for the rest."""
+        known = self._recorded.find(read.urn, ())
+        outcome = known or Outcome(id=read.id, outputs=self._made_up(read, read.inputs))
+        self._resources[read.urn] = PlannedResource(
+            urn=read.urn,
+            type=read.type,
+            name=read.name,
+            parent=read.parent,
+            custom=True,
+            external=True,
+            id=outcome.id,
+            inputs=read.inputs,
+            outputs=outcome.outputs,
+            dependencies=read.dependencies,
+            provider=read.provider,
+            options=read.options,
+            source=read.source,
+        )
+        return outcome
+
+    def invoke(self, invocation: Invocation) -> Properties | None:
+        """What can be computed here, else placeholders by the declared result."""
+        computed = functions.compute(invocation.token, invocation.args)
+        if computed is not None:
+            return computed
+        if invocation.declared is None:
+            self._note(invocation.token, "a call whose result is not declared; taken as unknown")
+            return {} if invocation.plain else None
+        subject = Subject(type=invocation.token, name=_function_name(invocation.token), region=self._region)
+        result = result_of(subject, invocation.declared, invocation.args, plain=invocation.plain)
+        if invocation.plain:
+            self._note(invocation.token, "called without an account: its result is made up")
+        return None if invocation.method and contains_unknown(result) else result
+
+    def finish(self, urn: str, outputs: Properties) -> None:
+        """Keep a component's outputs; those of the stack are the plan's."""
+        resource = self._resources.get(urn)
+        if resource is None:
+            self.outputs = outputs
+        else:
+            self._resources[urn] = replace(resource, outputs=outputs)
+
+    def _outcome(self, registration: Registration) -> Outcome:
+        known = self._recorded.find(registration.urn, registration.options.aliases)
+        if known is not None:
+            return Outcome(id=known.id, outputs={**known.outputs, **registration.inputs})
+        if not registration.custom or registration.remote:
+            return Outcome(outputs=registration.inputs if not registration.remote else {})
+        if registration.type.startswith("pulumi:providers:"):
+            self._remember_region(registration)
+        region = self._regions.get(registration.provider.rpartition("::")[0], self._region)
+        return Outcome(
+            id=registration.options.import_id or shapes.identifier(registration.type, registration.name, region),
+            outputs=self._made_up(registration, registration.inputs),
+        )
+
+    def _made_up(self, request: Registration | Read, inputs: Properties) -> dict[str, Value]:
+        region = self._regions.get(request.provider.rpartition("::")[0], self._region)
+        return outputs_of(Subject(type=request.type, name=request.name, region=region), request.declared, inputs)
+
+    def _remember_region(self, provider: Registration) -> None:
+        region = provider.inputs.get("region", UNKNOWN)
+        if isinstance(region, str):
+            self._regions[provider.urn] = region
+
+    def _note(self, subject: str, message: str) -> None:
+        self._notes.add(Note(subject=subject, message=message))
+
+
+def _planned(registration: Registration, outcome: Outcome) -> PlannedResource:
+    return PlannedResource(
+        urn=registration.urn,
+        type=registration.type,
+        name=registration.name,
+        parent=registration.parent,
+        custom=registration.custom,
+        remote=registration.remote,
+        id=outcome.id,
+        inputs=registration.inputs,
+        outputs=outcome.outputs,
+        dependencies=registration.dependencies,
+        property_dependencies=registration.property_dependencies,
+        provider=registration.provider,
+        options=registration.options,
+        source=registration.source,
+    )
+
+
+def _function_name(token: str) -> str:
+    return token.rpartition(":")[2].removeprefix("get")

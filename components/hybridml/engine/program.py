@@ -1,0 +1,98 @@
+"""Runs and plans the program of a project."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hybridml.engine import shapes
+from hybridml.engine.diff import compare
+from hybridml.engine.monitor import Resolver
+from hybridml.engine.plan import Plan
+from hybridml.engine.planning import PlanResolver
+from hybridml.engine.project import Config, Project, load_project, stack_config
+from hybridml.engine.recorded import Recorded
+from hybridml.engine.runtime import Job, Log, execute
+
+
+def plan(
+    project: Project | str | Path,
+    stack: str,
+    *,
+    config: Mapping[str, object] | None = None,
+    state: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    passphrase: str | None = None,
+    log: Log | None = None,
+) -> Plan:
+    """What the program of `project` would do for `stack`, without credentials, network or plugins.
+
+    `config` overrides the stack's values by full key; `state` is a deployment (`pulumi stack export`) whose recorded
+    outputs are used in place of placeholders and against which the plan is compared; `environment` are variables set
+    for the program; `log` is told what the program logs.
+    Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
+    """
+    project = project if isinstance(project, Project) else load_project(project)
+    settings = stack_config(project, stack, passphrase).with_values(_full(config, project))
+    recorded = Recorded.of(state)
+    job = _job(project, stack, settings, environment, planning=True)
+    made = _planned(job, recorded, log or print_log)
+    return compare(made, recorded) if state is not None else made
+
+
+def run(
+    project: Project,
+    stack: str,
+    resolver: Resolver,
+    config: Config,
+    *,
+    planning: bool = False,
+    environment: Mapping[str, str] | None = None,
+    log: Log | None = None,
+) -> None:
+    """Run the program once in this process, asking `resolver` about everything it registers.
+
+    Errors: see `hybridml.engine.runtime.execute`.
+    """
+    execute(_job(project, stack, config, environment, planning=planning), resolver, log or print_log)
+
+
+def plan_job(job: Job, recorded: Recorded, log: Log) -> Plan:
+    """Plan one job in this process."""
+    resolver = PlanResolver(region=job.config.get("aws:region", shapes.MARK), recorded=recorded)
+    execute(job, resolver, log)
+    return Plan(
+        project=job.project,
+        stack=job.stack,
+        resources=resolver.resources,
+        outputs=resolver.outputs,
+        notes=resolver.notes,
+    )
+
+
+def print_log(severity: str, message: str) -> None:
+    """Tell standard error what a program logs."""
+    print(f"{severity}: {message}", file=sys.stderr)  # noqa: T201 - standard error is where diagnostics go
+
+
+def _planned(job: Job, recorded: Recorded, log: Log) -> Plan:
+    return plan_job(job, recorded, log)
+
+
+def _job(project: Project, stack: str, config: Config, environment: Mapping[str, str] | None, *, planning: bool) -> Job:
+    return Job(
+        project=project.name,
+        stack=stack,
+        root=project.root,
+        main=project.main,
+        config=config.values,
+        secret_keys=config.secret_keys,
+        planning=planning,
+        environment=dict(environment or {}),
+    )
+
+
+def _full(config: Mapping[str, object] | None, project: Project) -> dict[str, object]:
+    return {key if ":" in key else f"{project.name}:{key}": value for key, value in (config or {}).items()}

@@ -1,0 +1,37 @@
+"""What a deployment's state recorded about its resources, for planning against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hybridml.engine.monitor import Outcome
+from hybridml.engine.values import from_wire
+from hybridml.errors import StateError
+
+_FORMAT = 3
+"""The version of Pulumi's deployment format that is read (sdk/go/common/apitype/core.go)."""
+
+
+class Recorded:
+    """The resources of a deployment by URN. Without one it is empty."""
+
+    def __init__(self, resources: Iterable[Mapping[str, Any]] = ()) -> None:
+        self.resources = {str(resource["urn"]): resource for resource in resources if not resource.get("delete")}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any] | None) -> Recorded:
+        """Read what `pulumi stack export` prints: `{"version": 3, "deployment": {...}}`."""
+        if state is None:
+            return cls()
+        if state.get("version") != _FORMAT or not isinstance(state.get("deployment"), Mapping):
+            raise StateError(f"not a deployment of version {_FORMAT}; export one with `pulumi stack export`")
+        return cls(state["deployment"].get("resources") or ())
+
+    def find(self, urn: str, aliases: Iterable[str]) -> Outcome | None:
+        """What is recorded under `urn`, else under the first of `aliases` that is."""
+        for known in (urn, *aliases):
+            resource = self.resources.get(known)
+            if resource is not None:
+                return Outcome(id=str(resource.get("id", "")), outputs=from_wire(dict(resource.get("outputs") or {})))
+        return None

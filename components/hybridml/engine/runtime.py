@@ -1,0 +1,234 @@
+"""Runs one Pulumi program in this process against a `Resolver`, and leaves the process as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import logging
+import os
+import runpy
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from hybridml.engine.monitor import Resolver
+from hybridml.engine.sdk import MissingConfig, instrumented, remember_classes
+from hybridml.engine.service import Context, Engine, Monitor
+from hybridml.engine.source import SourceMap
+from hybridml.engine.transforms import NeedsThread
+from hybridml.errors import ConfigurationError, HybridMLError, Problem, ProgramError
+
+Log = Callable[[str, str], None]
+"""Takes a severity (`info`, `warning`, `error`) and a message of the program."""
+
+_THREADS = 256
+"""Requests in flight while applying; each waits for a provider and costs next to nothing."""
+_RECURSION = 20_000
+"""Chains of outputs resolve into one another without a pause when nothing has to be waited for."""
+_BUSY = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run of a program."""
+
+    project: str
+    stack: str
+    root: Path
+    """Folder of `Pulumi.yaml`."""
+    main: Path
+    """The program: a folder with `__main__.py`, or a file."""
+    config: Mapping[str, str]
+    secret_keys: frozenset[str] = frozenset()
+    planning: bool = True
+    """A preview: what is not known stays unknown."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables set for the program in addition."""
+    organization: str = "organization"
+
+
+def execute(job: Job, resolver: Resolver, log: Log) -> None:
+    """Run the program once.
+
+    Errors: `ConfigurationError` naming every required key that is not set; `ProgramError` when the program raises or
+    leaves with `sys.exit`; whatever `HybridMLError` the resolver raises.
+    """
+    with _BUSY, _process_of(job), _collector_off(job.planning):
+        contextvars.copy_context().run(_run, job, resolver, log)
+
+
+def _run(job: Job, resolver: Resolver, log: Log) -> None:
+    sources, missing = SourceMap(job.root), MissingConfig()
+    with _event_loop(inline=not resolver.blocking) as loop:
+        context = Context(project=job.project, stack=job.stack, shown=sources.file)
+        monitor = Monitor(context, resolver)
+        _configure(job, monitor, Engine(log))
+        try:
+            with instrumented(sources, missing, planning=job.planning):
+                loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(job, context)))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise _reported(error, monitor, missing, sources) from error
+    _refuse_missing(missing)
+
+
+def _program(job: Job, context: Context) -> None:
+    pulumi.runtime.register_stack_transformation(remember_classes(context.classes))
+    runpy.run_path(str(job.main), run_name="__main__")
+
+
+def _configure(job: Job, monitor: Monitor, engine: Engine) -> None:
+    settings = pulumi.runtime.Settings(
+        project=job.project,
+        stack=job.stack,
+        monitor=monitor,
+        engine=engine,
+        dry_run=job.planning,
+        organization=job.organization,
+        root_directory=str(job.root),
+    )
+    pulumi.runtime.configure(settings)
+    pulumi.runtime.set_all_config(dict(job.config), sorted(job.secret_keys))
+
+
+def _reported(error: BaseException, monitor: Monitor, missing: MissingConfig, sources: SourceMap) -> HybridMLError:
+    """The one message for whatever ended a program."""
+    if missing.keys:
+        return _missing_error(missing)
+    if monitor.failure is not None:
+        return monitor.failure
+    if isinstance(error, HybridMLError):
+        return error
+    place = _place(error, sources)
+    where = f"{place.file}:{place.line}: " if place else ""
+    if isinstance(error, SystemExit):
+        return ProgramError(f"{where}the program left with sys.exit({error.code!r}) before it was finished")
+    if isinstance(error, pulumi.RunError):
+        return ProgramError(f"{where}{error}")
+    text = str(error).strip()
+    return ProgramError(f"{where}the program raised {type(error).__name__}{f': {text}' if text else ''}")
+
+
+def _place(error: BaseException, sources: SourceMap) -> Any:
+    """The user's innermost line in `error` or in what caused it."""
+    current: BaseException | None = error
+    while current is not None:
+        found = sources.of_traceback(current.__traceback__)
+        if found is not None:
+            return found
+        current = current.__cause__ or current.__context__
+    return None
+
+
+def _refuse_missing(missing: MissingConfig) -> None:
+    if missing.keys:
+        raise _missing_error(missing)
+
+
+def _missing_error(missing: MissingConfig) -> ConfigurationError:
+    return ConfigurationError(
+        Problem(path=key, message="required configuration is not set", fix=f"pulumi config set {key} <value>")
+        for key in missing.keys
+    )
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that answers the SDK's own requests at once instead of handing each one to a thread."""
+
+    inline = True
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        if executor is not None or not self.inline or not getattr(func, "__module__", "").startswith("pulumi.runtime"):
+            return super().run_in_executor(executor, func, *args)
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except NeedsThread:
+            return super().run_in_executor(executor, func, *args)
+        except Exception as error:  # noqa: BLE001 - belongs to whoever awaits the future
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def _event_loop(*, inline: bool) -> Iterator[_Loop]:
+    loop = _Loop()
+    loop.inline = inline
+    executor = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="hybridml")
+    loop.set_default_executor(executor)
+    asyncio.set_event_loop(loop)
+    logger = logging.getLogger("asyncio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield loop
+    finally:
+        _abandon(loop)
+        executor.shutdown(wait=True)
+        asyncio.set_event_loop(None)
+        loop.close()
+        logger.setLevel(level)
+
+
+def _abandon(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what a failed program left unfinished."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        with suppress(BaseException):
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+
+
+@contextmanager
+def _process_of(job: Job) -> Iterator[None]:
+    """The working folder, arguments, import path and variables that a program expects; all put back."""
+    folder = job.main if job.main.is_dir() else job.main.parent
+    before = Path.cwd(), list(sys.argv), list(sys.path), dict(os.environ), set(sys.modules), sys.getrecursionlimit()
+    os.chdir(folder)
+    os.environ.update(job.environment)
+    sys.argv = [str(job.main)]
+    sys.path.insert(0, str(folder))
+    sys.setrecursionlimit(max(_RECURSION, before[5]))
+    try:
+        yield
+    finally:
+        os.chdir(before[0])
+        sys.argv, sys.path[:] = before[1], before[2]
+        os.environ.clear()
+        os.environ.update(before[3])
+        sys.setrecursionlimit(before[5])
+        _forget_modules(folder, before[4])
+
+
+def _forget_modules(folder: Path, before: set[str]) -> None:
+    """Let the next run import the program's own modules afresh."""
+    sources = SourceMap(folder)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name not in before and file and sources.file(file) and not name.startswith("hybridml"):
+            del sys.modules[name]
+
+
+@contextmanager
+def _collector_off(planning: bool) -> Iterator[None]:
+    """Planning makes millions of objects that live to the end: looking for garbage among them is half the time."""
+    if not planning or not gc.isenabled():
+        yield
+        return
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
