@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hybridml.spec import EndpointSpec
 
+
 def asks(spec: EndpointSpec) -> dict[Promise, str]:
     """Every promise that `spec` asks for, with the dotted path of the value that asks."""
     return {promise: path for found in (_placement, _traffic, _scale, _care) for promise, path in found(spec)}
@@ -32,6 +33,20 @@ def refuse(kind: str, promises: Promises, name: str, spec: EndpointSpec) -> list
 def refusal(kind: str, name: str, path: str, answer: Refusal) -> Problem:
     """The problem that says: `<kind> <reason>: <fix>`, at `path` of endpoint `name`."""
     return Problem(path=f"{name}.{path}", message=f"{kind} {answer.reason}", fix=answer.fix)
+
+
+def overflow(name: str, spec: EndpointSpec) -> list[Problem]:
+    """The problem of an endpoint that wants to overflow to other targets: nothing here moves its requests there."""
+    if not spec.placement or not spec.placement.overflow:
+        return []
+    said = ", ".join(spec.placement.overflow)
+    return [
+        Problem(
+            path=f"{name}.placement.overflow",
+            message=f"no router takes overflow to {said} in this release",
+            fix="leave `overflow` out, and size the primary target for the peak",
+        )
+    ]
 
 
 def _placement(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:

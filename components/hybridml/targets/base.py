@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from hybridml.errors import Problem
+from hybridml.spec.stack import DISPOSABLE
 
 if TYPE_CHECKING:
     import pulumi
 
     from hybridml.spec import EndpointSpec
-
-DISPOSABLE_ENVIRONMENTS = frozenset({"local", "dev"})
-"""Environments whose keys, stores and registries may go with the stack; elsewhere they are protected and retained."""
 
 
 class Promise(StrEnum):
@@ -93,11 +91,13 @@ class StackContext:
     """Policy profile of the stack."""
     cost_centre: str = ""
     """Who pays."""
+    registered: bool = True
+    """Whether a target that brings its own model registry starts it and registers what it serves."""
 
     @property
     def disposable(self) -> bool:
         """Whether keys, stores and registries may be deleted with the stack."""
-        return self.environment in DISPOSABLE_ENVIRONMENTS
+        return self.environment in DISPOSABLE
 
     @property
     def state_folder(self) -> Path:

@@ -1,0 +1,93 @@
+"""Composes targets and endpoints from a specification: the one place where a spec meets the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from hybridml.endpoint import ModelEndpoint, ModelEndpointArgs
+from hybridml.errors import ConfigurationError, Problem
+from hybridml.targets.asks import overflow
+from hybridml.targets.base import Foundation, StackContext, find
+
+if TYPE_CHECKING:
+    from hybridml.spec import Placed, PlatformSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformArgs:
+    """What a platform is made from."""
+
+    spec: PlatformSpec
+    """The stack and its endpoints, loaded and merged by `hybridml.spec.load`."""
+
+
+class Platform(pulumi.ComponentResource):
+    """Every endpoint of a stack on the target that the stack names, with what the endpoints of one target share.
+
+    Raises `ConfigurationError` with everything that the targets refuse, before anything is registered.
+    """
+
+    endpoints: pulumi.Output[dict[str, Any]]
+    """Endpoint name to its outputs: url, target, authentication, versions and what else the target has to say."""
+
+    def __init__(self, name: str, args: PlatformArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        problems = list(refusals(args.spec))
+        if problems:
+            raise ConfigurationError(problems)
+        super().__init__("hybridml:index:Platform", name, {}, opts)
+        self._child = pulumi.ResourceOptions(parent=self)
+        foundations = self._lay_foundations(args.spec)
+        placed = {each.endpoint.name: self._place(each, foundations) for each in _primary(args.spec)}
+        self.endpoints = pulumi.Output.from_input({name: each.outputs for name, each in placed.items()})
+        self.register_outputs({"endpoints": self.endpoints})
+
+    def _lay_foundations(self, spec: PlatformSpec) -> dict[str, Foundation]:
+        """One foundation for each target that serves an endpoint."""
+        stack, used = context(spec), {each.target_name: each.target for each in _primary(spec)}
+        return {
+            name: find(target.kind).foundation(name, target, stack, self._child)
+            for name, target in sorted(used.items())
+        }
+
+    def _place(self, placed: Placed, foundations: dict[str, Foundation]) -> ModelEndpoint:
+        args = ModelEndpointArgs(spec=placed.endpoint, target=placed.target, foundation=foundations[placed.target_name])
+        return ModelEndpoint(placed.endpoint.name, args, self._child)
+
+
+def context(spec: PlatformSpec) -> StackContext:
+    """What the targets are told about the stack."""
+    return StackContext(
+        root=spec.root.resolve(),
+        project=pulumi.get_project(),
+        stack=pulumi.get_stack(),
+        environment=spec.environment,
+        profile=spec.stack.profile,
+        cost_centre=spec.stack.cost_centre,
+    )
+
+
+def refusals(spec: PlatformSpec) -> Iterator[Problem]:
+    """Everything that the targets of a stack refuse, each with the file and line that asks for it."""
+    for placed in _primary(spec):
+        name = placed.endpoint.name
+        found = [
+            *find(placed.target.kind).refusals(name, placed.endpoint, placed.target),
+            *overflow(name, placed.endpoint),
+        ]
+        yield from (_located(problem, name, spec) for problem in found)
+
+
+def _primary(spec: PlatformSpec) -> list[Placed]:
+    return [placed for placed in spec.placed() if placed.primary]
+
+
+def _located(problem: Problem, name: str, spec: PlatformSpec) -> Problem:
+    """The problem with the place of the value that asks, or of the first one inside it."""
+    path = problem.path.removeprefix(f"{name}.")
+    sources = spec.sources.get(name, {})
+    asked = [source for key, source in sources.items() if key == path or key.startswith(f"{path}.")]
+    return replace(problem, file=asked[0].file, line=asked[0].line) if asked else problem

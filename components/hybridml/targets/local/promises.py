@@ -1,0 +1,98 @@
+"""What processes of one machine keep, what they do not, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hybridml.targets.asks import refusal, refuse
+from hybridml.targets.base import KEEPS, Promise, Promises, Refusal
+
+if TYPE_CHECKING:
+    from hybridml.errors import Problem
+    from hybridml.spec import EndpointSpec
+
+KIND = "local"
+CONFIG_SECRET = "config:"  # noqa: S105 - the prefix of a reference, not a secret
+_MONITORED = Refusal("has no monitors in this release", "leave them out in this stack: `monitors: null`")
+_RUNTIME = Refusal(
+    "serves models with the MLflow scoring server only",
+    "set `runtime.kind: mlflow`, or place the endpoint on kubernetes",
+)
+_MODE = Refusal("answers while the caller waits", "set `mode: realtime`, or place the endpoint on a cloud")
+
+PROMISES: Promises = {
+    Promise.REALTIME: KEEPS,
+    Promise.SERVERLESS: _MODE,
+    Promise.ASYNC: _MODE,
+    Promise.BATCH: _MODE,
+    Promise.RUNTIME_MLFLOW: KEEPS,
+    Promise.RUNTIME_TRITON: _RUNTIME,
+    Promise.RUNTIME_VLLM: _RUNTIME,
+    Promise.RUNTIME_CUSTOM: _RUNTIME,
+    Promise.GPU: Refusal("assigns no GPUs", "set `runtime.resources.gpu.count: 0` in this stack"),
+    Promise.SECRETS: KEEPS,
+    Promise.SPLIT: KEEPS,
+    Promise.HEADER_ROUTES: KEEPS,
+    Promise.SHADOW: KEEPS,
+    Promise.AUTOSCALING: Refusal(
+        "starts a fixed number of replicas", "set `scaling.max` to `scaling.min` in this stack"
+    ),
+    Promise.SCHEDULES: Refusal(
+        "starts a fixed number of replicas", "leave the schedules out in this stack: `schedules: []`"
+    ),
+    Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
+    Promise.ROLLOUT_CANARY: Refusal(
+        "moves traffic at once, when the new version is healthy", "set `rollout: {strategy: all-at-once}` in this stack"
+    ),
+    Promise.CAPTURE: Refusal("keeps no requests in this release", "leave it out in this stack: `capture: null`"),
+    Promise.DRIFT: _MONITORED,
+    Promise.DATA_QUALITY: _MONITORED,
+    Promise.MODEL_QUALITY: _MONITORED,
+    Promise.BIAS: _MONITORED,
+    Promise.EXPLAINABILITY: _MONITORED,
+    Promise.SLO_ALARMS: Refusal("raises no alarms", "leave the service levels out in this stack: `slo: {}`"),
+    Promise.INVOKERS: KEEPS,
+    Promise.SIGNATURE: Refusal(
+        "verifies digests, not signatures, in this release", "leave `signature` out in this stack; `sha256` is verified"
+    ),
+}
+
+
+def refusals(name: str, spec: EndpointSpec) -> list[Problem]:
+    """Everything in `spec` that this target cannot keep."""
+    own = [refusal(KIND, name, path, answer) for path, answer in (*_artifacts(spec), *_environment(spec))]
+    return [*refuse(KIND, PROMISES, name, spec), *own]
+
+
+def _artifacts(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
+    for version in spec.served:
+        model = spec.versions[version]
+        if ":/" in model.artifact.uri:
+            yield (
+                f"versions.{version}.artifact.uri",
+                Refusal(
+                    f"reads artifacts of this machine, not {model.artifact.uri!r}",
+                    "override it in this stack with a path from the project's root",
+                ),
+            )
+        if model.format != "mlflow":
+            yield (
+                f"versions.{version}.format",
+                Refusal(
+                    f"cannot load {str(model.format)!r}", "save the model in MLflow's format, or place it elsewhere"
+                ),
+            )
+
+
+def _environment(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
+    if spec.instance:
+        yield "instance", Refusal("has no machine types", "remove `instance` in this stack")
+    if spec.runtime.image:
+        yield "runtime.image", Refusal("runs no images", "leave it out in this stack: `image: null`")
+    for variable, reference in spec.runtime.secrets.items():
+        if not reference.startswith(CONFIG_SECRET):
+            yield (
+                f"runtime.secrets.{variable}",
+                Refusal(f"cannot read {reference!r}", "keep the secret in the stack's configuration: `config:<key>`"),
+            )

@@ -1,0 +1,91 @@
+"""What the local target keeps, and how it refuses the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hybridml.spec import EndpointSpec
+from hybridml.targets.base import KEEPS, Promise, Refusal
+from hybridml.targets.local.promises import PROMISES, refusals
+
+MINIMAL: dict[str, Any] = {
+    "apiVersion": "hybridml/v1",
+    "owner": "team",
+    "data_class": "internal",
+    "versions": {"1": {"artifact": {"uri": "models/1"}}},
+    "traffic": {"champion": {"version": "1"}},
+    "rollout": {"strategy": "all-at-once"},
+    "access": {"invokers": ["group:scoring-clients"]},
+}
+
+
+def spec(**over: Any) -> EndpointSpec:
+    """The smallest endpoint that the local target keeps, with `over` on top."""
+    return EndpointSpec.from_mapping("iris", MINIMAL | over)
+
+
+def test_every_promise_has_an_answer() -> None:
+    """No promise is left without an answer, and each refusal says a way out."""
+    assert set(PROMISES) == set(Promise)
+    assert all(answer == KEEPS or answer.fix for answer in PROMISES.values())  # type: ignore[union-attr]
+
+
+def test_the_smallest_endpoint_is_kept() -> None:
+    """Nothing in the smallest endpoint is refused."""
+    assert refusals("iris", spec()) == []
+
+
+@pytest.mark.parametrize(
+    ("over", "path"),
+    [
+        ({"mode": "serverless"}, "iris.mode"),
+        ({"mode": "async"}, "iris.mode"),
+        ({"mode": "batch"}, "iris.mode"),
+        ({"runtime": {"kind": "triton"}}, "iris.runtime.kind"),
+        ({"runtime": {"kind": "vllm"}}, "iris.runtime.kind"),
+        ({"runtime": {"resources": {"gpu": {"count": 1}}}}, "iris.runtime.resources.gpu.count"),
+        ({"runtime": {"image": "serving:1"}}, "iris.runtime.image"),
+        ({"runtime": {"secrets": {"TOKEN": "kubernetes:a/b"}}}, "iris.runtime.secrets.TOKEN"),
+        ({"scaling": {"min": 1, "max": 2}}, "iris.scaling.max"),
+        ({"scaling": {"schedules": [{"cron": "0 20 * * *", "min": 0, "max": 1}]}}, "iris.scaling.schedules"),
+        ({"rollout": {"strategy": "canary"}}, "iris.rollout.strategy"),
+        ({"capture": {"sample": 10}}, "iris.capture"),
+        ({"slo": {"p99_ms": 300}}, "iris.slo.p99_ms"),
+        ({"instance": "ml.m7i.large"}, "iris.instance"),
+        ({"versions": {"1": {"artifact": {"uri": "s3://models/1/"}}}}, "iris.versions.1.artifact.uri"),
+        ({"versions": {"1": {"artifact": {"uri": "models:/churn/1"}}}}, "iris.versions.1.artifact.uri"),
+        ({"versions": {"1": {"artifact": {"uri": "m"}, "format": "onnx"}}}, "iris.versions.1.format"),
+    ],
+)
+def test_what_is_not_kept_is_refused_by_name(over: dict[str, Any], path: str) -> None:
+    """Each thing the target cannot do is one problem, at the path that asks for it, with a way out."""
+    found = refusals("iris", spec(**over))
+
+    assert [problem.path for problem in found] == [path]
+    assert found[0].message.startswith("local ")
+    assert found[0].fix
+
+
+def test_all_refusals_come_at_once() -> None:
+    """An endpoint that asks for three things that are not there hears of all three."""
+    asked = spec(mode="async", slo={"p99_ms": 1}, rollout={"strategy": "canary"})
+
+    assert {problem.path for problem in refusals("iris", asked)} == {
+        "iris.mode",
+        "iris.slo.p99_ms",
+        "iris.rollout.strategy",
+    }
+
+
+def test_a_monitor_is_refused_with_the_capture_it_needs() -> None:
+    """A monitor and its capture are both named."""
+    asked = spec(capture={"sample": 1}, monitors={"drift": {"baseline": "s3://b/x"}})
+
+    assert {problem.path for problem in refusals("iris", asked)} == {"iris.capture", "iris.monitors.drift"}
+
+
+def test_a_refusal_is_not_a_promise_kept() -> None:
+    """The two answers are told apart by type."""
+    assert isinstance(PROMISES[Promise.CAPTURE], Refusal)
+    assert PROMISES[Promise.SHADOW] is KEEPS
