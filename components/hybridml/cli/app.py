@@ -54,7 +54,7 @@ def root(
 
 
 @app.command(
-    epilog="Examples: `hybridml plan --all` · `hybridml plan -s prod --explain churn` · `hybridml plan --project ../theirs`"
+    epilog="Examples: `hybridml plan --all`, `hybridml plan -s prod --explain churn`, `hybridml plan --project ../it`"
 )
 def plan(
     stack: StackName = None,
@@ -82,7 +82,7 @@ def plan(
         room.plan(project, stack, everything, against, format_, out)
 
 
-@app.command(epilog="Examples: `hybridml check --all` · `hybridml check -s prod --format sarif --out findings.sarif`")
+@app.command(epilog="Examples: `hybridml check --all`, `hybridml check -s prod --format sarif --out findings.sarif`")
 def check(
     stack: StackName = None,
     everything: Everything = False,
@@ -108,7 +108,7 @@ def check(
 
 
 @app.command(
-    epilog="Examples: `hybridml up -s local` · `hybridml up -s local --engine pulumi --yes` · `hybridml up -s prod`"
+    epilog="Examples: `hybridml up -s local`, `hybridml up -s local --engine pulumi --yes`, `hybridml up -s prod`"
 )
 def up(
     stack: StackName = None,
@@ -196,7 +196,7 @@ def schema(
     output.write(output.as_json(json_schema(of.value)), out)
 
 
-@app.command(epilog="Examples: `hybridml doctor` · `hybridml doctor -s prod --format json`")
+@app.command(epilog="Examples: `hybridml doctor`, `hybridml doctor -s prod --format json`")
 def doctor(
     stack: StackName = None,
     project: ProjectFolder = None,

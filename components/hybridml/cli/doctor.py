@@ -90,6 +90,6 @@ def _ports(here: Place, stack: str, platform: PlatformSpec) -> Iterator[Check]:
 
 def local_ports(platform: PlatformSpec) -> dict[int, str]:
     """Port to what listens there, of every local target of the stack."""
-    from hybridml.targets.local.ports import assigned
-
-    return assigned(platform)
+    ports = {each.endpoint.port: each.endpoint.name for each in platform.placed() if each.target.kind == "local"}
+    registries = {each.target.registry_port: "registry" for each in platform.placed() if each.target.kind == "local"}
+    return {port: what for port, what in {**registries, **ports}.items() if port}

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hybridml.cli import deployed, place
+from hybridml.cli import callers, deployed, place
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, Refused
 
 if TYPE_CHECKING:
     import httpx
 
 _ERROR = 400
-_TOKEN_LIFE = 60
+_TOKEN_SECONDS = 60
 """Seconds that a token of `invoke` is good for."""
 
 
@@ -41,7 +41,7 @@ def invoke(
     sent = {
         "content-type": "application/json",
         **_headers(headers),
-        **_authorization(here.root, endpoint, outputs, group),
+        **_authorization(endpoint, outputs, group),
     }
     return _ask(endpoint, str(outputs["url"]), body, sent, timeout)
 
@@ -70,24 +70,14 @@ def _headers(given: Sequence[str]) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for _, name, _, value in pairs}
 
 
-def _authorization(root: Path, endpoint: str, outputs: Mapping[str, Any], group: str | None) -> dict[str, str]:
+def _authorization(endpoint: str, outputs: Mapping[str, Any], group: str | None) -> dict[str, str]:
     authentication = outputs.get("authentication") or {}
     if authentication.get("scheme") != "jwt" or outputs.get("target") != "local":
         raise Refused(
             f"The endpoint {endpoint} lives on {outputs.get('target')}; this release invokes endpoints of this machine "
             f"only. Ask it with its own client: {outputs.get('url')}"
         )
-    from hybridml.provider.keys import mint
-
-    groups = [group] if group else list(authentication.get("groups") or [])[:1]
-    token = mint(
-        root / str(authentication["key"]),
-        issuer=str(authentication["issuer"]),
-        audience=str(authentication["audience"]),
-        groups=groups,
-        lifetime=_TOKEN_LIFE,
-    )
-    return {"authorization": f"Bearer {token}"}
+    return {"authorization": f"Bearer {callers.token(authentication, group=group, seconds=_TOKEN_SECONDS)}"}
 
 
 def _ask(endpoint: str, url: str, body: str, headers: Mapping[str, str], timeout: float) -> str:
