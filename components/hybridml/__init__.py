@@ -6,11 +6,22 @@ Names are loaded when they are first used, so importing the package costs next t
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hybridml.endpoint import ModelEndpoint as ModelEndpoint
+    from hybridml.endpoint import ModelEndpointArgs as ModelEndpointArgs
+    from hybridml.platform import Platform as Platform
+    from hybridml.platform import PlatformArgs as PlatformArgs
 
 __version__ = "0.1.0"
 
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "ModelEndpoint": "hybridml.endpoint",
+    "ModelEndpointArgs": "hybridml.endpoint",
+    "Platform": "hybridml.platform",
+    "PlatformArgs": "hybridml.platform",
+}
 
 __all__ = sorted(_HOMES)
 
