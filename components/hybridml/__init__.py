@@ -23,7 +23,7 @@ _HOMES: dict[str, str] = {
     "PlatformArgs": "hybridml.platform",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = ["ModelEndpoint", "ModelEndpointArgs", "Platform", "PlatformArgs"]
 
 
 def __getattr__(name: str) -> Any:
