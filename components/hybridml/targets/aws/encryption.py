@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-DELETION_WINDOW_DAYS = 30
-"""The longest window KMS offers: a key scheduled for deletion by mistake can be called back for a month."""
 ROTATION_DAYS = 365
 """CIS AWS Foundations and FSBP KMS.4 ask for yearly rotation at the latest."""
 
@@ -25,6 +23,8 @@ class EncryptionKeyArgs:
     """Region whose log service may use the key."""
     alias: str
     """Alias without the `alias/` prefix; unique in account and region."""
+    deletion_days: int
+    """Days in which a key that was scheduled for deletion can be called back, 7 to 30."""
     keep: bool
     """Protect the key and leave it behind when the stack goes; without it everything it encrypts is lost."""
     tags: Mapping[str, str]
@@ -49,7 +49,7 @@ class EncryptionKey(pulumi.ComponentResource):
             description=f"Encrypts what {args.alias} stores",
             enable_key_rotation=True,
             rotation_period_in_days=ROTATION_DAYS,
-            deletion_window_in_days=DELETION_WINDOW_DAYS,
+            deletion_window_in_days=args.deletion_days,
             policy=policy,
             tags=args.tags,
             opts=kept,

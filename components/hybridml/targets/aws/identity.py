@@ -50,8 +50,10 @@ class WorkloadIdentityArgs:
     """Region, which the trust policy pins."""
     permissions: pulumi.Input[Permissions]
     """What the role is allowed."""
-    invokers: Sequence[str]
-    """Names of the IAM roles that may invoke the endpoint."""
+    invokers: Mapping[str, str]
+    """Group of callers to the ARN of the IAM role that may invoke the endpoint."""
+    boundary: str | None = None
+    """ARN of the policy that bounds the role."""
     tags: Mapping[str, str]
     """Owner, environment, cost centre, data class, model."""
 
@@ -70,7 +72,13 @@ class WorkloadIdentity(pulumi.ComponentResource):
         trust = pulumi.Output.from_input(args.account).apply(
             lambda account: json.dumps(trust_policy(account, args.region))
         )
-        role = aws.iam.Role(f"{name}-role", assume_role_policy=trust, tags=args.tags, opts=self._child)
+        role = aws.iam.Role(
+            f"{name}-role",
+            assume_role_policy=trust,
+            permissions_boundary=args.boundary,
+            tags=args.tags,
+            opts=self._child,
+        )
         self.granted = aws.iam.RolePolicy(
             f"{name}-permissions",
             role=role.name,
@@ -87,9 +95,9 @@ class WorkloadIdentity(pulumi.ComponentResource):
         policy = aws.iam.Policy(
             f"{name}-invoke", policy=_document(args.permissions, invoke_policy), tags=args.tags, opts=self._child
         )
-        for role in args.invokers:
+        for group, role_arn in sorted(args.invokers.items()):
             aws.iam.RolePolicyAttachment(
-                f"{name}-invoke-{role}", role=role, policy_arn=policy.arn, opts=self._child
+                f"{name}-invoke-{group}", role=role_name(role_arn), policy_arn=policy.arn, opts=self._child
             )
 
 
@@ -97,6 +105,11 @@ def _document(
     permissions: pulumi.Input[Permissions], policy: Callable[[Permissions], dict[str, object]]
 ) -> pulumi.Output[str]:
     return pulumi.Output.from_input(permissions).apply(lambda each: json.dumps(policy(each)))
+
+
+def role_name(arn: str) -> str:
+    """The name of a role: the last part of its ARN, behind any path."""
+    return arn.rpartition("/")[2]
 
 
 def trust_policy(account: str, region: str) -> dict[str, object]:

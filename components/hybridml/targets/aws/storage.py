@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
+from pulumi_aws import s3
 
 ABORT_UPLOADS_AFTER_DAYS = 7
 """Parts of an upload that nobody finished go after a week (FSBP S3.13)."""
@@ -27,8 +27,8 @@ class ArtifactStoreArgs:
     """Environment, stack, cost centre; owner, data class and model when one endpoint owns the store."""
     expire_after_days: int | None = None
     """Delete objects after this many days; None keeps them."""
-    access_logs: str | None = None
-    """Existing bucket that takes the server access logs; None writes none."""
+    lock_days: int = 0
+    """Days that no version of an object can be deleted, not even by an administrator; 0 locks none."""
 
 
 class ArtifactStore(pulumi.ComponentResource):
@@ -47,33 +47,35 @@ class ArtifactStore(pulumi.ComponentResource):
     def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("hybridml:index:ArtifactStore", name, {}, opts)
         self._kept = pulumi.ResourceOptions(parent=self, protect=args.keep, retain_on_delete=args.keep)
-        bucket = aws.s3.Bucket(name, force_destroy=not args.keep, tags=args.tags, opts=self._kept)
+        bucket = s3.Bucket(
+            name, force_destroy=not args.keep, object_lock_enabled=bool(args.lock_days), tags=args.tags, opts=self._kept
+        )
         self._own(name, bucket)
         self._keep_versions(name, bucket)
         self._encrypt(name, bucket, args.key_arn)
         self._close(name, bucket)
         self._tidy(name, bucket, args.expire_after_days)
-        self._log_access(name, bucket, args.access_logs)
+        self._lock(name, bucket, args.lock_days)
         self.bucket = bucket.bucket
         self.arn = bucket.arn
         self.uri = pulumi.Output.concat("s3://", bucket.bucket, "/")
         self.register_outputs({"bucket": self.bucket, "arn": self.arn, "uri": self.uri})
 
-    def _own(self, name: str, bucket: aws.s3.Bucket) -> None:
-        aws.s3.BucketOwnershipControls(
+    def _own(self, name: str, bucket: s3.Bucket) -> None:
+        s3.BucketOwnershipControls(
             f"{name}-owner",
             bucket=bucket.id,
             rule={"object_ownership": "BucketOwnerEnforced"},
             opts=self._kept,
         )
 
-    def _keep_versions(self, name: str, bucket: aws.s3.Bucket) -> None:
-        aws.s3.BucketVersioning(
+    def _keep_versions(self, name: str, bucket: s3.Bucket) -> None:
+        s3.BucketVersioning(
             f"{name}-versions", bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=self._kept
         )
 
-    def _encrypt(self, name: str, bucket: aws.s3.Bucket, key_arn: pulumi.Input[str]) -> None:
-        aws.s3.BucketServerSideEncryptionConfiguration(
+    def _encrypt(self, name: str, bucket: s3.Bucket, key_arn: pulumi.Input[str]) -> None:
+        s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption",
             bucket=bucket.id,
             rules=[
@@ -88,8 +90,8 @@ class ArtifactStore(pulumi.ComponentResource):
             opts=self._kept,
         )
 
-    def _close(self, name: str, bucket: aws.s3.Bucket) -> None:
-        aws.s3.BucketPublicAccessBlock(
+    def _close(self, name: str, bucket: s3.Bucket) -> None:
+        s3.BucketPublicAccessBlock(
             f"{name}-closed",
             bucket=bucket.id,
             block_public_acls=True,
@@ -98,28 +100,37 @@ class ArtifactStore(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=self._kept,
         )
-        aws.s3.BucketPolicy(
+        s3.BucketPolicy(
             f"{name}-tls",
             bucket=bucket.id,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only(arn))),
             opts=self._kept,
         )
 
-    def _tidy(self, name: str, bucket: aws.s3.Bucket, expire_after_days: int | None) -> None:
-        rule = aws.s3.BucketLifecycleConfigurationRuleArgs(
+    def _tidy(self, name: str, bucket: s3.Bucket, expire_after_days: int | None) -> None:
+        days = expire_after_days
+        expiration = s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days) if days else None
+        rule = s3.BucketLifecycleConfigurationRuleArgs(
             id="tidy",
             status="Enabled",
-            filter={"prefix": ""},
-            abort_incomplete_multipart_upload={"days_after_initiation": ABORT_UPLOADS_AFTER_DAYS},
-            noncurrent_version_expiration={"noncurrent_days": expire_after_days or KEEP_OLD_VERSIONS_DAYS},
-            expiration={"days": expire_after_days} if expire_after_days else None,
+            filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+            abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                days_after_initiation=ABORT_UPLOADS_AFTER_DAYS
+            ),
+            noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                noncurrent_days=expire_after_days or KEEP_OLD_VERSIONS_DAYS
+            ),
+            expiration=expiration,
         )
-        aws.s3.BucketLifecycleConfiguration(f"{name}-tidy", bucket=bucket.id, rules=[rule], opts=self._kept)
+        s3.BucketLifecycleConfiguration(f"{name}-tidy", bucket=bucket.id, rules=[rule], opts=self._kept)
 
-    def _log_access(self, name: str, bucket: aws.s3.Bucket, logs: str | None) -> None:
-        if logs:
-            aws.s3.BucketLogging(
-                f"{name}-access", bucket=bucket.id, target_bucket=logs, target_prefix=f"{name}/", opts=self._kept
+    def _lock(self, name: str, bucket: s3.Bucket, days: int) -> None:
+        if days:
+            s3.BucketObjectLockConfiguration(
+                f"{name}-lock",
+                bucket=bucket.id,
+                rule={"default_retention": {"mode": "COMPLIANCE", "days": days}},
+                opts=self._kept,
             )
 
 
