@@ -79,7 +79,7 @@ def plan(
     if explain is not None:
         room.explain(project, stack, explain, format_, out)
     else:
-        room.plan(project, stack, everything, against, format_, out)
+        room.plan(project, stack, everything, against=against, format_=format_, out=out)
 
 
 @app.command(epilog="Examples: `hybridml check --all`, `hybridml check -s prod --format sarif --out findings.sarif`")
@@ -91,7 +91,11 @@ def check(
         str | None, typer.Option("--profile", help="Policy profile instead of the one the stack names.")
     ] = None,
     waivers: Annotated[
-        Path | None, typer.Option("--waivers", help="Waivers file instead of the one beside the stack file.")
+        Path | None, typer.Option("--waivers", help="Waivers file instead of `hybridml:waivers` in the stack file.")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", help="Findings as `check --format json` wrote them; what is in it does not count."),
     ] = None,
     format_: Annotated[
         CheckFormat, typer.Option("--format", help="Text for people, JSON for programs, SARIF for code scanning.")
@@ -104,7 +108,10 @@ def check(
     """
     from hybridml.cli import check as room
 
-    raise typer.Exit(room.check(project, stack, everything, profile, waivers, format_, out))
+    code = room.check(
+        project, stack, everything, profile=profile, waivers=waivers, baseline=baseline, format_=format_, out=out
+    )
+    raise typer.Exit(code)
 
 
 @app.command(

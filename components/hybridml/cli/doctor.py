@@ -46,7 +46,7 @@ def _checks(here: Place, stack: str | None) -> Iterator[Check]:
     targets = platform.stack.targets if platform else {}
     yield checks.of_pulumi(needed=any(target.kind != "local" for target in targets.values()))
     for name, target in sorted(targets.items()):
-        yield from _target(here, stack, name, target)
+        yield from _target(name, target)
     if platform:
         yield from _ports(here, stack, platform)
 
@@ -56,10 +56,8 @@ def _configuration(here: Place, stack: str) -> tuple[PlatformSpec | None, Check]
     if not here.endpoints.is_dir():
         seen = "the program's own; no endpoint files in this project"
         return None, Check(name="configuration", result=Result.OK, seen=seen)
-    from hybridml.spec import load
-
     try:
-        platform = load(here.endpoints, here.stack_file(stack), digests=here.root / ".hybridml" / "digests.yaml")
+        platform = here.specification(stack)
     except ConfigurationError as error:
         fix = f"correct them; hybridml plan -s {stack} says the same"
         return None, Check(name="configuration", result=Result.PROBLEM, seen=str(error), fix=fix)
@@ -67,15 +65,17 @@ def _configuration(here: Place, stack: str) -> tuple[PlatformSpec | None, Check]
     return platform, Check(name="configuration", result=Result.OK, seen=seen)
 
 
-def _target(here: Place, stack: str, name: str, target: TargetSpec) -> Iterator[Check]:
-    if target.kind == "local":
-        yield from checks.of_local_programs()
-    elif target.kind == "aws":
+def _target(name: str, target: TargetSpec) -> Iterator[Check]:
+    from hybridml.spec import AwsTarget, GcpTarget, KubernetesTarget
+
+    if isinstance(target, KubernetesTarget):
+        yield checks.of_kubernetes(name, target.context, os.environ)
+    elif isinstance(target, AwsTarget):
         yield checks.of_aws(name, os.environ)
-    elif target.kind == "gcp":
+    elif isinstance(target, GcpTarget):
         yield checks.of_gcp(name, os.environ)
     else:
-        yield checks.of_kubernetes(name, target.context, os.environ)
+        yield from checks.of_local_programs()
 
 
 def _ports(here: Place, stack: str, platform: PlatformSpec) -> Iterator[Check]:
@@ -90,6 +90,11 @@ def _ports(here: Place, stack: str, platform: PlatformSpec) -> Iterator[Check]:
 
 def local_ports(platform: PlatformSpec) -> dict[int, str]:
     """Port to what listens there, of every local target of the stack."""
-    ports = {each.endpoint.port: each.endpoint.name for each in platform.placed() if each.target.kind == "local"}
-    registries = {each.target.registry_port: "registry" for each in platform.placed() if each.target.kind == "local"}
-    return {port: what for port, what in {**registries, **ports}.items() if port}
+    from hybridml.spec import LocalTarget
+
+    ports: dict[int, str] = {}
+    for placed in platform.placed():
+        if isinstance(placed.target, LocalTarget):
+            ports[placed.target.registry_port] = f"registry of {placed.target_name}"
+            ports[placed.endpoint.port or placed.target.port] = placed.endpoint.name
+    return ports

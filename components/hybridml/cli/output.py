@@ -26,6 +26,11 @@ def write(text: str, out: Path | None = None) -> None:
     partial.replace(out)
 
 
+def coloured(out: Path | None) -> bool:
+    """Whether a result may carry colours: only on a terminal, and not where NO_COLOR asks for none."""
+    return out is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
 def say(line: str) -> None:
     """One line of diagnostics or progress."""
     sys.stderr.write(f"{line}\n")

@@ -10,8 +10,11 @@ from hybridml.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from hybridml.engine.project import Project
+    from hybridml.spec import PlatformSpec
 
-PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
+PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
+ANY_STACK = "dev"
+"""Name of the stack of a project that has no stack file."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +22,6 @@ class Place:
     """A project on disk and the stacks it has files for."""
 
     project: Project
-    stacks: tuple[str, ...]
-    """Names, sorted."""
 
     @property
     def root(self) -> Path:
@@ -28,13 +29,14 @@ class Place:
         return self.project.root
 
     @property
-    def endpoints(self) -> Path:
-        """Folder of the endpoint files; need not exist."""
-        return self.project.program / "endpoints"
+    def stacks(self) -> tuple[str, ...]:
+        """Names of the stacks that have a file, sorted."""
+        return self.project.stacks()
 
-    def stack_file(self, stack: str) -> Path:
-        """The stack's configuration file; need not exist."""
-        return self.project.stack_file(stack)
+    @property
+    def endpoints(self) -> Path:
+        """Folder of the endpoint files; a program of somebody else has none."""
+        return self.project.main / "endpoints"
 
     def state_folder(self, stack: str) -> Path:
         """Where everything lies that this machine knows of the stack."""
@@ -45,14 +47,20 @@ class Place:
         if stack is not None and (stack in self.stacks or not self.stacks):
             return stack
         if stack is None and len(self.stacks) <= 1:
-            return self.stacks[0] if self.stacks else "dev"
+            return self.stacks[0] if self.stacks else ANY_STACK
         message = "say which stack" if stack is None else f"there is no stack {stack!r}"
-        known = f"one of {', '.join(self.stacks)}"
-        raise ConfigurationError([Problem(file=self.project.stack_folder, message=message, fix=f"-s with {known}")])
+        raise ConfigurationError([Problem(path="--stack", message=message, fix=f"one of {', '.join(self.stacks)}")])
 
     def several(self, stack: str | None, everything: bool) -> tuple[str, ...]:
         """Every stack, or the one that is meant."""
         return self.stacks if everything and stack is None and self.stacks else (self.one(stack),)
+
+    def specification(self, stack: str) -> PlatformSpec:
+        """What the stack's files ask for. Errors: `ConfigurationError` with every problem."""
+        from hybridml.spec import load
+
+        file = self.project.stack_file(stack)
+        return load(self.endpoints, file, digests=self.root / ".hybridml" / "digests.yaml")
 
 
 def find(folder: Path | None) -> Place:
@@ -62,8 +70,7 @@ def find(folder: Path | None) -> Place:
     """
     from hybridml.engine.project import load_project
 
-    project = load_project(folder if folder is not None else _nearest(Path.cwd()))
-    return Place(project, _stacks(project))
+    return Place(load_project(folder if folder is not None else _nearest(Path.cwd())))
 
 
 def _nearest(start: Path) -> Path:
@@ -72,9 +79,3 @@ def _nearest(start: Path) -> Path:
             return folder
     fix = "go to a folder with one, or say where it is: --project DIR"
     raise ConfigurationError([Problem(message=f"no Pulumi.yaml in {start} or above it", fix=fix)])
-
-
-def _stacks(project: Project) -> tuple[str, ...]:
-    folder = project.root / project.stack_folder
-    found = {path.name.removeprefix("Pulumi.").rpartition(".")[0] for path in folder.glob("Pulumi.*.y*ml")}
-    return tuple(sorted(name for name in found if name))

@@ -1,0 +1,98 @@
+"""`hybridml plan`: what stacks would create, and where each value of an endpoint came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hybridml.cli import output, place
+from hybridml.cli.options import Format
+from hybridml.errors import ConfigurationError, HybridMLError, Problem
+
+if TYPE_CHECKING:
+    from hybridml.cli.place import Place
+
+Made = TypeVar("Made")
+
+
+def plan(
+    folder: Path | None, stack: str | None, everything: bool, *, against: Path | None, format_: Format, out: Path | None
+) -> None:
+    """Plans stacks and writes the plans, in order of their names."""
+    here = place.find(folder)
+    state = _state(against)
+    plans = each(here.several(stack, everything), lambda name: planned(here, name, state))
+    if format_ is Format.JSON:
+        output.write(output.as_json(plans if everything else plans[0]), out)
+        return
+    from hybridml.report import plan_text
+
+    colour = output.coloured(out)
+    output.write("\n".join(plan_text(made, colour=colour) for made in plans), out)
+
+
+def planned(here: Place, stack: str, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The plan of one stack as JSON."""
+    from hybridml.engine import program
+
+    return program.plan(here.project, stack, state=state, log=_log).to_json()
+
+
+def preview(here: Place, stack: str) -> str:
+    """The plan of a stack against what is deployed, as text."""
+    from hybridml.engine import state
+    from hybridml.report import plan_text
+
+    held = state.read_document(here.state_folder(stack) / state.FILE)
+    return plan_text(planned(here, stack, held), colour=False)
+
+
+def explain(folder: Path | None, stack: str | None, endpoint: str, format_: Format, out: Path | None) -> None:
+    """Writes each value of an endpoint with the file and line that it came from."""
+    from hybridml.spec import explain as explained
+
+    here = place.find(folder)
+    if not here.endpoints.is_dir():
+        fix = "a project with a folder of endpoint files beside its program"
+        raise ConfigurationError([Problem(file=str(here.endpoints), message="does not exist", fix=fix)])
+    platform = here.specification(here.one(stack))
+    if endpoint not in platform.endpoints:
+        known = ", ".join(platform.endpoints) or "none"
+        message = f"the stack has no endpoint {endpoint!r}"
+        raise ConfigurationError([Problem(path="--explain", message=message, fix=f"it places: {known}")])
+    lines = list(explained(platform, endpoint))
+    if format_ is Format.JSON:
+        rows = [{"path": line.path, "value": line.value, "file": line.file, "line": line.line} for line in lines]
+        output.write(output.as_json({"version": 1, "endpoint": endpoint, "values": rows}), out)
+    else:
+        output.write(output.table([(each.path, f"{each.value}", f"{each.file}:{each.line}") for each in lines]), out)
+
+
+def each(stacks: Iterable[str], make: Callable[[str], Made]) -> list[Made]:
+    """`make` of every stack. Errors: `ConfigurationError` with what is wrong in any of them."""
+    made: list[Made] = []
+    problems: list[Problem] = []
+    for stack in stacks:
+        try:
+            made.append(make(stack))
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigurationError(problems)
+    return made
+
+
+def _state(path: Path | None) -> Mapping[str, Any] | None:
+    if path is None:
+        return None
+    from hybridml.engine.state import read_document
+
+    document = read_document(path)
+    if document is None:
+        raise HybridMLError(f"There is no state at {path}. Write one with: pulumi stack export --file {path}")
+    return document
+
+
+def _log(severity: str, message: str) -> None:
+    output.say(f"{severity}: {message}")
