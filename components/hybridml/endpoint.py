@@ -69,9 +69,17 @@ def _spec(name: str, args: ModelEndpointArgs) -> EndpointSpec:
 def _target(args: ModelEndpointArgs) -> TargetSpec:
     if not isinstance(args.target, Mapping):
         return args.target
-    from hybridml.spec.loading import target_from
+    from pydantic import ValidationError
 
-    return target_from(args.target)
+    from hybridml.spec.problems import problems_of
+    from hybridml.spec.stack import StackSpec
+    from hybridml.spec.written import written
+
+    stack = written({"environment": "any", "targets": {"target": dict(args.target)}})
+    try:
+        return StackSpec.model_validate(stack.plain()).target("target")
+    except ValidationError as error:
+        raise ConfigurationError(problems_of(error, stack, StackSpec)) from None
 
 
 def _alone(args: ModelEndpointArgs) -> StackContext:

@@ -80,7 +80,7 @@ def test_all_refusals_come_at_once() -> None:
 
 def test_a_monitor_is_refused_with_the_capture_it_needs() -> None:
     """A monitor and its capture are both named."""
-    asked = spec(capture={"sample": 1}, monitors={"drift": {"baseline": "s3://b/x"}})
+    asked = spec(capture={"sample": 1}, monitors={"drift": {"baseline": "s3://baselines/churn/"}})
 
     assert {problem.path for problem in refusals("iris", asked)} == {"iris.capture", "iris.monitors.drift"}
 

@@ -130,6 +130,6 @@ class LocalEndpoint:
                 "example": store.paths[champion].apply(lambda path: f"{path}/{EXAMPLE}"),
                 "log": proxy.log,
                 "admin": str(self.directory / ADMIN),
-                "registry": self.registry.tracking_uri if self.registry else None,
+                **({"registry": self.registry.tracking_uri} if self.registry else {}),
             },
         )
