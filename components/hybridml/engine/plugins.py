@@ -34,6 +34,8 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 """How long a plugin may take to end when asked to."""
 _LOG_TAIL = 20
+_LAST_WORDS_SECONDS = 0.5
+"""How long the log of a dead plugin is read on; what the plugin started may hold it open for ever."""
 _NO_ENGINE = "127.0.0.1:1"
 """Plugins take the engine's address as their first argument; this engine serves them nothing there."""
 _BIND_TO_PARENT = """
@@ -134,7 +136,7 @@ class Plugin:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._errors.join(STOP_SECONDS)
+        self._errors.join(_LAST_WORDS_SECONDS)
         self._log.close()
 
     def _wait_for_port(self) -> int:
@@ -170,7 +172,7 @@ class Plugin:
         return f"It ended with status {status}. {self._why()}"
 
     def _why(self) -> str:
-        self._errors.join(0.5 if self._process.poll() is not None else 0)
+        self._errors.join(_LAST_WORDS_SECONDS if self._process.poll() is not None else 0)
         last = "\n".join(self._tail)
         return f"Its log is {self._log_path}." + (f" It ends with:\n{last}" if last else "")
 

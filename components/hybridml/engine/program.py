@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hybridml.engine import shapes
+from hybridml.engine.child import interpreter_of, plan_in
 from hybridml.engine.diff import compare
 from hybridml.engine.monitor import Resolver
 from hybridml.engine.plan import Plan
-from hybridml.engine.planning import PlanResolver
+from hybridml.engine.planning import plan_job
 from hybridml.engine.project import Config, Project, load_project, stack_config
 from hybridml.engine.recorded import Recorded
 from hybridml.engine.runtime import Job, Log, execute
@@ -35,10 +35,10 @@ def plan(
     Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
     """
     project = project if isinstance(project, Project) else load_project(project)
-    settings = stack_config(project, stack, passphrase).with_values(_full(config, project))
+    settings = stack_config(project, stack, passphrase).with_values(full_keys(config, project))
     recorded = Recorded.of(state)
     job = _job(project, stack, settings, environment, planning=True)
-    made = _planned(job, recorded, log or print_log)
+    made = _planned(project, job, recorded, log or print_log)
     return compare(made, recorded) if state is not None else made
 
 
@@ -59,26 +59,17 @@ def run(
     execute(_job(project, stack, config, environment, planning=planning), resolver, log or print_log)
 
 
-def plan_job(job: Job, recorded: Recorded, log: Log) -> Plan:
-    """Plan one job in this process."""
-    resolver = PlanResolver(region=job.config.get("aws:region", shapes.MARK), recorded=recorded)
-    execute(job, resolver, log)
-    return Plan(
-        project=job.project,
-        stack=job.stack,
-        resources=resolver.resources,
-        outputs=resolver.outputs,
-        notes=resolver.notes,
-    )
-
-
 def print_log(severity: str, message: str) -> None:
     """Tell standard error what a program logs."""
     print(f"{severity}: {message}", file=sys.stderr)  # noqa: T201 - standard error is where diagnostics go
 
 
-def _planned(job: Job, recorded: Recorded, log: Log) -> Plan:
-    return plan_job(job, recorded, log)
+def _planned(project: Project, job: Job, recorded: Recorded, log: Log) -> Plan:
+    interpreter = interpreter_of(project.virtualenv)
+    if interpreter is None:
+        return plan_job(job, recorded, log)
+    data = {**vars(job), "root": str(job.root), "main": str(job.main), "secret_keys": sorted(job.secret_keys)}
+    return plan_in(interpreter, data, recorded)
 
 
 def _job(project: Project, stack: str, config: Config, environment: Mapping[str, str] | None, *, planning: bool) -> Job:
@@ -94,5 +85,5 @@ def _job(project: Project, stack: str, config: Config, environment: Mapping[str,
     )
 
 
-def _full(config: Mapping[str, object] | None, project: Project) -> dict[str, object]:
+def full_keys(config: Mapping[str, object] | None, project: Project) -> dict[str, object]:
     return {key if ":" in key else f"{project.name}:{key}": value for key, value in (config or {}).items()}

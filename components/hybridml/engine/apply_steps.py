@@ -1,0 +1,168 @@
+"""One resource at a time: each call of a provider between its two lines in the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hybridml.engine import state
+from hybridml.engine.apply_events import Journalist
+from hybridml.engine.apply_providers import is_provider
+from hybridml.engine.journal import Ledger
+from hybridml.engine.plugin_client import Difference, HalfMade, Made, Provider, Unanswered
+from hybridml.engine.state import Pending, ResourceState
+from hybridml.engine.values import Properties, Secret, contains_secret
+from hybridml.errors import ResourceError
+
+SEED_BYTES = 32
+"""Randomness that a check is given for automatic names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """Creates, updates and deletes entries of a ledger."""
+
+    ledger: Ledger
+    journalist: Journalist
+    provider_of: Callable[[ResourceState], Provider]
+    """The provider that serves a resource."""
+
+    def create(self, wanted: ResourceState, *, reasons: tuple[str, ...] = ()) -> ResourceState:
+        """Check and create what is not there. An entry of the same URN becomes the old one, to be deleted.
+
+        Errors: `ResourceError`; a resource that came into being all the same is recorded.
+        """
+        provider = self.provider_of(wanted)
+        seed = os.urandom(SEED_BYTES)
+        checked = replace(wanted, inputs=provider.check(wanted, {}, seed=seed))
+        key = self.ledger.new_key()
+        self.ledger.begin(key, "create", checked, seed=seed.hex())
+        return self._create(key, checked, provider, reasons)
+
+    def _create(self, key: int, checked: ResourceState, provider: Provider, reasons: tuple[str, ...]) -> ResourceState:
+        with self.journalist.step(checked.urn, "create", reasons), self._framed(key, checked):
+            made = provider.create(checked)
+            if not made.id:
+                raise ResourceError(f"{checked.urn}: plugin {provider.package} created it without an id")
+        return self._end(key, checked, made)
+
+    def update(
+        self,
+        key: int,
+        old: ResourceState,
+        new: ResourceState,
+        *,
+        ignore: tuple[str, ...],
+        reasons: tuple[str, ...] = (),
+    ) -> ResourceState:
+        """Make the entry `key` what the checked inputs of `new` ask for. Errors: as `create`."""
+        begun = replace(new, id=old.id, outputs=old.outputs, created=old.created)
+        self.ledger.begin(key, "update", begun)
+        return self._update(key, old, begun, ignore=ignore, reasons=reasons)
+
+    def _update(
+        self, key: int, old: ResourceState, new: ResourceState, *, ignore: tuple[str, ...], reasons: tuple[str, ...]
+    ) -> ResourceState:
+        with self.journalist.step(new.urn, "update", reasons), self._framed(key, new):
+            made = self.provider_of(new).update(old, new, ignore=ignore)
+        return self._end(key, new, made)
+
+    def delete(self, key: int, resource: ResourceState) -> None:
+        """Delete the entry `key`, or forget it where it is to be kept outside the stack.
+
+        Errors: `ResourceError`; the entry stays recorded.
+        """
+        if not resource.custom or resource.external or resource.retain_on_delete or is_provider(resource.type):
+            self.ledger.drop(key)
+            return
+        provider = self.provider_of(resource)
+        self.ledger.begin(key, "delete", resource)
+        with self.journalist.step(resource.urn, "delete"), self._framed(key, resource):
+            provider.delete(resource)
+        self.ledger.end(key, None)
+
+    def read(self, key: int, known: ResourceState) -> ResourceState | None:
+        """What the entry `key` is in truth; None, and forgotten, when it is gone."""
+        found = self.provider_of(known).read(known)
+        if not found.id:
+            self.journalist.note(f"{known.urn} is gone; it is made anew")
+            self.ledger.drop(key)
+            return None
+        return replace(known, outputs=found.outputs, inputs=known.inputs if found.inputs is None else found.inputs)
+
+    def recover(self, urns: tuple[str, ...]) -> None:
+        """Do again what a killed run had begun on any of `urns`, from the inputs that it recorded."""
+        for key, pending in self.ledger.pending.items():
+            if pending.resource.urn in urns:
+                self.resume(key, pending)
+
+    def resume(self, key: int, pending: Pending) -> None:
+        """Do one begun operation again. A refusal by the provider ends it: the ordinary comparison follows anyway.
+
+        Errors: `ResourceError` when the provider does not answer, or a delete is refused.
+        """
+        resource = pending.resource
+        self.journalist.note(f"A run was ended while it did {pending.operation} {resource.urn}: doing it again")
+        try:
+            self._resume(key, pending)
+        except Unanswered:
+            raise
+        except ResourceError as error:
+            if pending.operation == "delete":
+                raise
+            self.journalist.note(f"{error} (begun by a run that was ended; going on without it)")
+
+    def _resume(self, key: int, pending: Pending) -> None:
+        resource = pending.resource
+        known = self.ledger.entries.get(key)
+        if pending.operation == "create":
+            self._create(key, resource, self.provider_of(resource), ())
+        elif known is not None and pending.operation == "update":
+            self._update(key, known, resource, ignore=(), reasons=())
+        elif known is not None and pending.operation == "delete":
+            self.delete(key, known)
+
+    def diff(self, old: ResourceState, new: Properties, *, ignore: tuple[str, ...]) -> Difference:
+        """What the provider says it takes to get from `old` to the checked inputs `new`."""
+        return self.provider_of(old).diff(old, new, ignore=ignore)
+
+    def _framed(self, key: int, resource: ResourceState) -> _Frame:
+        return _Frame(self, key, resource)
+
+    def _end(self, key: int, resource: ResourceState, made: Made, errors: tuple[str, ...] = ()) -> ResourceState:
+        now = state.now()
+        done = replace(
+            resource,
+            id=made.id or resource.id,
+            outputs=hidden(made.outputs, resource),
+            init_errors=errors,
+            created=resource.created or now,
+            modified=now,
+        )
+        self.ledger.end(key, done)
+        return done
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Records how a call failed. One that nobody answered stays pending: the next run does it again."""
+
+    steps: Steps
+    key: int
+    resource: ResourceState
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, HalfMade):
+            self.steps._end(self.key, self.resource, error.made, error.reasons)
+        elif isinstance(error, ResourceError) and not isinstance(error, Unanswered):
+            self.steps.ledger.fail(self.key)
+
+
+def hidden(outputs: Properties, resource: ResourceState) -> Properties:
+    """The outputs, those secret that the program calls secret (`additional_secret_outputs`)."""
+    secret = {name for name in resource.additional_secret_outputs if name in outputs}
+    return {k: Secret(v) if k in secret and not contains_secret(v) else v for k, v in outputs.items()}
