@@ -8,7 +8,10 @@ import pytest
 
 from .documents import ROOT
 
-LOCKS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.lock"), *ROOT.glob("components/*.lock"), *ROOT.glob("policies/*.lock")])
+LOCKS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in [*ROOT.glob("*.lock"), *ROOT.glob("components/*.lock"), *ROOT.glob("policies/*.lock")]
+)
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)(\[[a-z,-]+\])?==(?P<version>\S+)( ; .+)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
@@ -51,7 +54,9 @@ def test_locks_of_one_environment_agree() -> None:
             if found := PIN.match(line):
                 versions.setdefault(found["name"], set()).add(found["version"] + (line.partition(" ; ")[2]))
 
-    assert {name for name, seen in versions.items() if len({each.split(" ")[0] for each in seen}) > 1} <= _forked(versions)
+    assert {name for name, seen in versions.items() if len({each.split(" ")[0] for each in seen}) > 1} <= _forked(
+        versions
+    )
 
 
 def _forked(versions: dict[str, set[str]]) -> set[str]:
