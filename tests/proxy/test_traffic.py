@@ -183,3 +183,29 @@ def _upstream(stage: Stage, step: int) -> Upstream:
 def _call_until(client: httpx.Client, header: dict[str, str], done: threading.Event, answers: list[int]) -> None:
     while not done.is_set():
         answers.append(client.post("/invocations", json={}, headers=header).status_code)
+
+
+def test_new_servers_of_a_version_finish_what_the_old_began(stage: Stage, traffic: Traffic) -> None:
+    """The sockets of one version change five times while slow requests are on their way: none is cut off."""
+    single = replace(traffic, weights={"1": 1}, header_routes=(), shadow=None)
+    answers: list[int] = []
+    done = threading.Event()
+    stage.configure(single, [Upstream(version="1", sockets=(stage.servers.start("0.sock"),))])
+    with stage.running() as client:
+        callers = [
+            threading.Thread(target=_call_until, args=(client, stage.signer.header(), done, answers)) for _ in range(4)
+        ]
+        for caller in callers:
+            caller.start()
+        for step in range(1, 6):
+            stage.servers.delay[f"{step}.sock"] = 0.3
+            updates = stage.stat("cluster_manager.cds.update_success")
+            stage.configure(single, [Upstream(version="1", sockets=(stage.servers.start(f"{step}.sock"),))])
+            stage.wait_until("cluster_manager.cds.update_success", updates + 1)
+            time.sleep(0.45)
+        done.set()
+        for caller in callers:
+            caller.join(20)
+
+    assert sum(stage.servers.asked.values()) == len(answers)
+    assert set(answers) == {200}
