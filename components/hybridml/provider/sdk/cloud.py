@@ -168,6 +168,8 @@ class DeployedModelArgs:
     """Replicas at least, 1 by default."""
     max_replicas: pulumi.Input[int] | None = None
     """Replicas at most; `min_replicas` by default."""
+    requests_per_minute: pulumi.Input[int] | None = None
+    """Requests a minute that one replica is meant to carry; more of them add a replica, up to `max_replicas`."""
     accelerator_type: pulumi.Input[str] | None = None
     """Accelerator: `NVIDIA_L4`."""
     accelerator_count: pulumi.Input[int] | None = None
