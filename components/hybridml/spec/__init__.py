@@ -62,7 +62,7 @@ _HOMES = {
     "load": "loading",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = tuple(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -112,5 +112,5 @@ class Slo(Part):
     availability: Number | None = Field(
         None, ge=90, lt=100, description="Percent of the time that the endpoint answers, 90 to below 100."
     )
-    p99_ms: Positive | None = Field(None, description="99th percentile of the latency, in milliseconds.")
+    p99_ms: Positive | None = Field(None, le=3_600_000, description="99th percentile of the latency, in milliseconds.")
     error_rate: Ratio | None = Field(None, description="Share of failed requests, 0 to 1.")

@@ -59,7 +59,7 @@ def taken_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, Tar
             )
 
 
-def with_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, TargetSpec]) -> Mapping[str, EndpointSpec]:
+def with_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, TargetSpec]) -> dict[str, EndpointSpec]:
     """`endpoints`, each on a local target with the port it said, or else the next free one of the target."""
     taken = {endpoint.port for endpoint in endpoints.values()} | {target.registry_port for _, target in _local(targets)}
     result: dict[str, EndpointSpec] = {}

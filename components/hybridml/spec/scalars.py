@@ -59,7 +59,7 @@ class Size(Spelled):
     @property
     def bytes(self) -> int:
         """Amount in bytes."""
-        return int(self[:-2]) * 1024 ** (1 + "KMGT".index(self[-2]))
+        return int(self[:-2]) << 10 * (1 + "KMGT".index(self[-2]))
 
 
 class Cpu(Spelled):
@@ -168,8 +168,9 @@ Hostname = Annotated[
 ]
 
 Port = Annotated[int, Field(strict=True, ge=1024, le=65535)]
-Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
-Natural = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+Whole = Annotated[int, Field(strict=True)]
+Positive = Annotated[int, Field(strict=True, ge=1)]
+Natural = Annotated[int, Field(strict=True, ge=0)]
 Weight = Annotated[int, Field(strict=True, ge=0, le=100)]
 Step = Annotated[int, Field(strict=True, ge=1, le=99)]
 Sample = Annotated[float, Field(strict=True, gt=0, le=100, allow_inf_nan=False)]

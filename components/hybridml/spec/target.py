@@ -39,6 +39,7 @@ from hybridml.spec.scalars import (
     Residency,
     Size,
     Text,
+    Whole,
     word,
 )
 from hybridml.spec.vocabulary import Location, TargetKind
@@ -114,8 +115,8 @@ class Quota(Part):
 
     cpu: Cpu = Field(Cpu("64"), description="Cores.")
     memory: Size = Field(Size("256Gi"), description="Memory, in Ki, Mi, Gi or Ti.")
-    gpus: Natural = Field(0, description="Whole GPUs.")
-    pods: Positive = Field(100, description="Pods.")
+    gpus: Natural = Field(0, le=1_000_000, description="Whole GPUs.")
+    pods: Positive = Field(100, le=1_000_000, description="Pods.")
 
 
 class KubernetesTarget(TargetBase):
@@ -201,7 +202,7 @@ class AwsTarget(CloudTarget):
     log_retention_days: Literal[180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653] = Field(
         365, description="Days that logs are kept; CloudWatch knows only these numbers."
     )
-    key_deletion_days: Natural = Field(
+    key_deletion_days: Whole = Field(
         30, ge=7, le=30, description="Days between the deletion of the KMS key and its end, 7 to 30."
     )
     object_lock_days: Natural = Field(

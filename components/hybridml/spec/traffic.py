@@ -112,8 +112,8 @@ class ScalingSchedule(Part):
 
     cron: Cron = Field(description='When it begins, as five cron fields: "0 20 * * 1-5".')
     timezone: Text = Field("UTC", description='Time zone of cron, such as "Europe/Berlin".')
-    min: Natural = Field(description="Fewest replicas per version; 0 switches off.")
-    max: Natural = Field(description="Most replicas per version.")
+    min: Natural = Field(le=10_000, description="Fewest replicas per version; 0 switches off.")
+    max: Natural = Field(le=10_000, description="Most replicas per version.")
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -128,10 +128,16 @@ def _at_least_min(data: Mapping[str, Any]) -> int:
 class Scaling(Part):
     """How many replicas serve a version."""
 
-    min: Natural = Field(1, description="Fewest replicas per version; 0 only where mode is serverless, async or batch.")
-    max: Positive = Field(default_factory=_at_least_min, description="Most replicas per version; as min when left out.")
+    min: Natural = Field(
+        1, le=10_000, description="Fewest replicas per version; 0 only where mode is serverless, async or batch."
+    )
+    max: Positive = Field(
+        default_factory=_at_least_min, le=10_000, description="Most replicas per version; as min when left out."
+    )
     requests_per_replica: Positive = Field(
-        50, description="Requests a second that one replica is meant to carry; more of them add a replica."
+        50,
+        le=1_000_000,
+        description="Requests a second that one replica is meant to carry; more of them add a replica.",
     )
     schedules: tuple[ScalingSchedule, ...] = Field((), description="Other bounds at certain times.")
 
@@ -150,7 +156,7 @@ class AbortOn(Part):
     """What ends a rollout and restores the old version."""
 
     error_rate: Ratio | None = Field(0.01, description="Share of failed requests, 0 to 1.")
-    p99_ms: Positive | None = Field(None, description="99th percentile of the latency, in milliseconds.")
+    p99_ms: Positive | None = Field(None, le=3_600_000, description="99th percentile of the latency, in milliseconds.")
     worse_than_champion: Ratio | None = Field(
         None, description="Share of the champion's model quality that the new version must reach, 0 to 1."
     )
@@ -182,7 +188,7 @@ class Rollout(Part):
         Duration("30m"), description="How long a step waits for min_requests before it is given up."
     )
     min_requests: Natural = Field(
-        200, description="Requests that the new version must have answered before a step is judged."
+        200, le=1_000_000_000, description="Requests that the new version must have answered before a step is judged."
     )
     abort_on: AbortOn = Field(AbortOn(), description="The gates.")
 
