@@ -86,8 +86,12 @@ def _primary(spec: PlatformSpec) -> list[Placed]:
 
 
 def _located(problem: Problem, name: str, spec: PlatformSpec) -> Problem:
-    """The problem with the place of the value that asks, or of the first one inside it."""
-    path = problem.path.removeprefix(f"{name}.")
+    """The problem with the place of the value that asks, or of what holds it; a default has the endpoint's file."""
     sources = spec.sources.get(name, {})
-    asked = [source for key, source in sources.items() if key == path or key.startswith(f"{path}.")]
-    return replace(problem, file=asked[0].file, line=asked[0].line) if asked else problem
+    path = problem.path.removeprefix(f"{name}.").split(".")
+    for length in range(len(path), 0, -1):
+        prefix = ".".join(path[:length])
+        inside = [source for key, source in sources.items() if key == prefix or key.startswith(f"{prefix}.")]
+        if inside:
+            return replace(problem, file=inside[0].file, line=inside[0].line)
+    return replace(problem, file=next((source.file for source in sources.values()), ""))
