@@ -1,8 +1,8 @@
 """How a program called a provider's function: what it expects back, and in which form.
 
-The wire says neither, so the SDK's public entry points (`pulumi.runtime.invoke` and its kin) are wrapped while a program
-runs, and leave a `Form` for the monitor. Where a caller slipped past the wrappers, the form is untyped, and a result that
-is not known is unknown as a whole.
+The wire says neither, so the SDK's public entry points (`pulumi.runtime.invoke` and its kin) are wrapped while a
+program runs, and leave a `Form` for the monitor. Where a caller slipped past the wrappers, the form is untyped, and a
+result that is not known is unknown as a whole.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, get_origin
 
 import pulumi
 
+from hybridml.engine.declared import fields_of, python_names
 from hybridml.engine.values import UNKNOWN, Properties
 
 _FORM: ContextVar[Form | None] = ContextVar("hybridml_call_form", default=None)
@@ -59,18 +60,11 @@ def dummies(result: Properties, form: Form) -> Properties:
     Generated result classes refuse an unknown where they declare a list; the wrapper puts it back afterwards.
     """
     unknown = {key for key, value in result.items() if value is UNKNOWN}
-    if not unknown or form.declared is None:
+    if not unknown or form.declared is None or not unknown <= fields_of(form.declared).keys():
         return result
     form.unknown |= unknown
-    types = field_types(form.declared)
-    return {key: _empty(types.get(key)) if key in unknown else value for key, value in result.items()}
-
-
-def field_types(declared: type) -> dict[str, Any]:
-    """The fields of an SDK's result class by wire name, with their types."""
-    from pulumi import _types
-
-    return _types.output_type_types(declared) if _types.is_output_type(declared) else {}
+    fields = fields_of(form.declared)
+    return {key: _empty(fields[key].type) if key in unknown else value for key, value in result.items()}
 
 
 def wrappers() -> dict[str, Callable[..., Any]]:
@@ -128,8 +122,9 @@ def _deferred(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _restore(value: Any, form: Form) -> Any:
+    names = python_names(form.declared) if form.declared else {}
     for name in form.unknown:
-        pulumi.set(value, name, Absent())
+        pulumi.set(value, names[name], Absent())
     return value
 
 

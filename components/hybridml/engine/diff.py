@@ -1,14 +1,44 @@
-"""Compares a plan with what a deployment recorded, property by property."""
+"""Compares a plan with what a deployment recorded, property by property.
+
+A provider may have changed what a program wrote (names it made up, defaults it filled in), and it alone knows which
+change replaces a resource. So nothing is claimed that is not certain: what cannot be told is listed as unclear, an update
+of a resource whose rules are not known here says that it may replace, and a replacement is claimed only where the program
+or the type itself leaves no doubt.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from hybridml.engine.comparison import Comparison, Difference, compare_inputs
 from hybridml.engine.plan import Plan, PlannedResource
 from hybridml.engine.recorded import Recorded
+from hybridml.engine.values import to_json
+
+STACK = "pulumi:pulumi:Stack"
+_PROVIDERS = "pulumi:providers:"
+
+_METADATA = ("metadata.name", "metadata.namespace", "apiVersion", "kind")
+_KUBERNETES_IMMUTABLE: Mapping[str, tuple[str, ...]] = {
+    "DaemonSet": ("spec.selector",),
+    "Deployment": ("spec.selector",),
+    "Job": ("spec.selector", "spec.template", "spec.completionMode"),
+    "PersistentVolumeClaim": ("spec.accessModes", "spec.storageClassName", "spec.volumeMode", "spec.selector"),
+    "ReplicaSet": ("spec.selector",),
+    "RoleBinding": ("roleRef",),
+    "ClusterRoleBinding": ("roleRef",),
+    "Service": ("spec.clusterIP",),
+    "StatefulSet": ("spec.selector", "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy"),
+    "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
+}
+"""Fields that the Kubernetes API refuses to change (API reference, v1.36: each kind's validation on update)."""
+
+Replacing = Mapping[str, Collection[str]]
+"""Type token to the property paths whose change replaces a resource of that type; nothing else of it does."""
 
 
 class Action(StrEnum):
@@ -27,30 +57,137 @@ class Change:
 
     urn: str
     action: Action
+    previous: str = ""
+    """URN under which the resource is recorded, when an alias found it."""
+    properties: tuple[Difference, ...] = ()
+    """What differs for certain."""
+    unclear: tuple[str, ...] = ()
+    """Property paths of which nobody here can tell whether they differ."""
+    may_replace: bool = False
+    """Of an update: the provider may decide to replace."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The change as it appears in the plan's JSON."""
+        return {
+            "urn": self.urn,
+            "action": self.action.value,
+            "previous": self.previous,
+            "properties": [
+                {"path": d.path, "before": to_json(d.before), "after": to_json(d.after)} for d in self.properties
+            ],
+            "unclear": list(self.unclear),
+            "mayReplace": self.may_replace,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
-    """Every change, by URN."""
+    """Every resource of the plan and of the state with what would be done to it, sorted by URN."""
 
     changes: tuple[Change, ...] = field(default_factory=tuple)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many changes there are of each kind."""
+        """How many resources there are for each action."""
         found = Counter(change.action for change in self.changes)
         return {action.value: found[action] for action in Action}
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The changes as they appear in the plan's JSON."""
-        return [{"urn": change.urn, "action": change.action.value} for change in self.changes]
+        """The changes as they appear in the plan's JSON; what stays the same is only counted."""
+        return [change.to_json() for change in self.changes if change.action is not Action.SAME or change.unclear]
 
 
-def compare(plan: Plan, recorded: Recorded) -> Plan:
-    """`plan` with its difference to what was recorded."""
-    changes = [Change(urn=resource.urn, action=_action(resource, recorded)) for resource in plan.resources]
-    return replace(plan, diff=Diff(changes=tuple(sorted(changes, key=lambda change: change.urn))))
+def compare(plan: Plan, recorded: Recorded, replacing: Replacing | None = None) -> Plan:
+    """`plan` with its difference to what was recorded.
+
+    `replacing` says for the types whose rules are known which properties replace.
+    """
+    return replace(plan, diff=_Comparer(recorded, replacing or {}).diff(plan))
 
 
-def _action(resource: PlannedResource, recorded: Recorded) -> Action:
-    return Action.SAME if resource.urn in recorded.resources else Action.CREATE
+class _Comparer:
+    def __init__(self, recorded: Recorded, replacing: Replacing) -> None:
+        self._recorded = recorded
+        self._replacing = replacing
+        self._moving: set[str] = set()
+        """URNs whose outputs will be others than recorded: created and replaced ones."""
+
+    def diff(self, plan: Plan) -> Diff:
+        changes, kept = [], set()
+        for resource in plan.resources:
+            change = self._change(resource)
+            if change.action in (Action.CREATE, Action.REPLACE):
+                self._moving.add(resource.urn)
+            kept |= {resource.urn, change.previous}
+            changes.append(change)
+        changes += [Change(urn=urn, action=Action.DELETE) for urn in self._gone(plan, kept)]
+        return Diff(changes=tuple(sorted(changes, key=lambda change: change.urn)))
+
+    def _change(self, resource: PlannedResource) -> Change:
+        before = self._recorded.resource(resource.urn, resource.options.aliases)
+        if before is None:
+            return Change(urn=resource.urn, action=Action.SAME if resource.external else Action.CREATE)
+        previous = "" if before["urn"] == resource.urn else str(before["urn"])
+        if resource.external or not resource.custom:
+            return Change(urn=resource.urn, action=Action.SAME, previous=previous)
+        found = compare_inputs(resource, before, self._moving)
+        action, may_replace = self._action(resource, before, found)
+        return Change(
+            urn=resource.urn,
+            action=action,
+            previous=previous,
+            properties=found.differences,
+            unclear=found.unclear,
+            may_replace=may_replace,
+        )
+
+    def _action(self, resource: PlannedResource, before: Mapping[str, Any], found: Comparison) -> tuple[Action, bool]:
+        if before["type"] != resource.type:
+            return Action.UPDATE, True
+        if not found.differences:
+            return Action.SAME, False
+        paths = [difference.path for difference in found.differences]
+        rules = self._rules(resource.type)
+        if _touches(paths, (*resource.options.replace_on_changes, *(rules or ()))):
+            return Action.REPLACE, False
+        return Action.UPDATE, rules is None
+
+    def _rules(self, type_: str) -> Collection[str] | None:
+        """The properties that replace; None when the type's rules are not known here."""
+        if type_ in self._replacing:
+            return self._replacing[type_]
+        if not type_.startswith("kubernetes:"):
+            return None
+        immutable = _KUBERNETES_IMMUTABLE.get(type_.rpartition(":")[2])
+        return (*_METADATA, *immutable) if immutable else None
+
+    def _gone(self, plan: Plan, kept: Iterable[str]) -> list[str]:
+        """What is recorded and planned no more; what is out of sight is not gone."""
+        kept = set(kept)
+        opaque = {resource.urn for resource in plan.resources if resource.remote}
+        return [
+            urn
+            for urn, resource in self._recorded.resources.items()
+            if urn not in kept and _managed(resource) and not self._below(resource, opaque)
+        ]
+
+    def _below(self, resource: Mapping[str, Any], opaque: set[str]) -> bool:
+        parent = str(resource.get("parent", ""))
+        while parent and parent not in opaque:
+            parent = str(self._recorded.resources.get(parent, {}).get("parent", ""))
+        return bool(parent)
+
+
+def _managed(resource: Mapping[str, Any]) -> bool:
+    """Whether a program says that the resource exists: not the stack, a default provider or something only read."""
+    type_, name = str(resource["type"]), str(resource["urn"]).rpartition("::")[2]
+    default_provider = type_.startswith(_PROVIDERS) and name.startswith("default")
+    return not (type_ == STACK or default_provider or resource.get("external"))
+
+
+def _touches(paths: Iterable[str], rules: Collection[str]) -> bool:
+    return "*" in rules or any(_within(path, rule) or _within(rule, path) for path in paths for rule in rules)
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}["))

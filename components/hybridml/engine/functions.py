@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -67,7 +68,7 @@ def _single(values: Any) -> Any:
 
 
 def _decode_yaml(args: Properties) -> Properties:
-    import yaml
+    yaml = importlib.import_module("yaml")  # comes with pulumi; has no type stubs
 
     documents = [document for document in yaml.safe_load_all(str(args.get("text", ""))) if document]
     return {"result": [item for document in documents for item in _objects(document)]}

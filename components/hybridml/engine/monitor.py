@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from hybridml.engine.values import Properties, Value
+
+SdkClass: TypeAlias = type
+"""A class of a Pulumi SDK: a resource's, or a function's result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +76,8 @@ class Registration:
     """Provider reference `URN::ID`; empty for the default provider of the package."""
     options: Options = field(default_factory=Options)
     source: Source | None = None
-    declared: type | None = None
-    """The SDK's class, whose annotations say which outputs there are; None when the program made the resource untyped."""
+    declared: SdkClass | None = None
+    """The SDK's class, whose annotations say which outputs there are; None for an untyped resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ class Read:
     provider: str = ""
     options: Options = field(default_factory=Options)
     source: Source | None = None
-    declared: type | None = None
+    declared: SdkClass | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class Invocation:
     method: bool = False
     """A method of a resource (`Call`) and no function (`Invoke`)."""
     version: str = ""
-    declared: type | None = None
+    declared: SdkClass | None = None
     """The SDK's result class; None when the program called untyped."""
     plain: bool = False
     """The program waits for a plain result (`get_x(...)`) rather than an output (`get_x_output(...)`)."""
@@ -121,7 +124,10 @@ class Outcome:
 
 
 class Resolver(Protocol):
-    """Answers a program's requests. A method may raise a `HybridMLError`: it ends the program and is reported as it is."""
+    """Answers a program's requests.
+
+    A method may raise a `HybridMLError`: it ends the program and is reported as it is.
+    """
 
     blocking: bool
     """Whether an answer takes time. If so each request runs on a thread of its own, many at once, and the methods are

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from hybridml.engine import functions, shapes
 from hybridml.engine.aliases import STACK_TYPE
+from hybridml.engine.declared import lacking
 from hybridml.engine.monitor import Invocation, Outcome, Read, Registration
 from hybridml.engine.placeholders import Subject, outputs_of, result_of
-from hybridml.engine.plan import Note, PlannedResource
+from hybridml.engine.plan import Note, Plan, PlannedResource
 from hybridml.engine.recorded import Recorded
+from hybridml.engine.runtime import Job, Log, execute
 from hybridml.engine.values import UNKNOWN, Properties, Value, contains_unknown
 
 
@@ -114,6 +116,25 @@ class PlanResolver:
 
     def _note(self, subject: str, message: str) -> None:
         self._notes.add(Note(subject=subject, message=message))
+
+
+def plan_job(job: Job, recorded: Recorded, log: Log) -> Plan:
+    """Plan one job in this process.
+
+    Errors: see `hybridml.engine.runtime.execute`.
+    """
+    resolver = PlanResolver(region=job.config.get("aws:region", shapes.MARK), recorded=recorded)
+    execute(job, resolver, log)
+    notes = set(resolver.notes)
+    if lacking():
+        notes.add(Note(subject="pulumi", message=f"this SDK lacks {', '.join(lacking())}: no output is declared"))
+    return Plan(
+        project=job.project,
+        stack=job.stack,
+        resources=resolver.resources,
+        outputs=resolver.outputs,
+        notes=tuple(sorted(notes)),
+    )
 
 
 def _planned(registration: Registration, outcome: Outcome) -> PlannedResource:

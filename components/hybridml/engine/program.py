@@ -86,4 +86,5 @@ def _job(project: Project, stack: str, config: Config, environment: Mapping[str,
 
 
 def full_keys(config: Mapping[str, object] | None, project: Project) -> dict[str, object]:
+    """`config` by full key: a key without a namespace is the project's own."""
     return {key if ":" in key else f"{project.name}:{key}": value for key, value in (config or {}).items()}

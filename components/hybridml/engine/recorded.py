@@ -30,8 +30,11 @@ class Recorded:
 
     def find(self, urn: str, aliases: Iterable[str]) -> Outcome | None:
         """What is recorded under `urn`, else under the first of `aliases` that is."""
-        for known in (urn, *aliases):
-            resource = self.resources.get(known)
-            if resource is not None:
-                return Outcome(id=str(resource.get("id", "")), outputs=from_wire(dict(resource.get("outputs") or {})))
-        return None
+        resource = self.resource(urn, aliases)
+        if resource is None:
+            return None
+        return Outcome(id=str(resource.get("id", "")), outputs=from_wire(dict(resource.get("outputs") or {})))
+
+    def resource(self, urn: str, aliases: Iterable[str]) -> Mapping[str, Any] | None:
+        """The record itself; see `find`."""
+        return next((self.resources[known] for known in (urn, *aliases) if known in self.resources), None)

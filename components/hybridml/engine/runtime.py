@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
     inline = True
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """Answer at once what the SDK asks; hand everything else, and what needs a thread, to one."""
         if executor is not None or not self.inline or not getattr(func, "__module__", "").startswith("pulumi.runtime"):
             return super().run_in_executor(executor, func, *args)
         future = self.create_future()
@@ -154,7 +155,7 @@ class _Loop(asyncio.SelectorEventLoop):
             future.set_result(func(*args))
         except NeedsThread:
             return super().run_in_executor(executor, func, *args)
-        except Exception as error:  # noqa: BLE001 - belongs to whoever awaits the future
+        except Exception as error:
             future.set_exception(error)
         return future
 
@@ -200,7 +201,8 @@ def _process_of(job: Job) -> Iterator[None]:
     sys.path.insert(0, str(folder))
     sys.setrecursionlimit(max(_RECURSION, before[5]))
     try:
-        yield
+        with redirect_stdout(sys.stderr):  # what a program prints is no result of ours
+            yield
     finally:
         os.chdir(before[0])
         sys.argv, sys.path[:] = before[1], before[2]

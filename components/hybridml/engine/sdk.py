@@ -1,7 +1,8 @@
 """What a run changes in the Pulumi SDK while a program runs, and puts back afterwards.
 
-Only names that the SDK documents are wrapped, with one exception that is looked for before it is used: the function that
-captures a full stack trace for every resource. Should it disappear, plans stay right and become slower, and a test says so.
+Only names that the SDK documents are wrapped, with one exception that is looked for before it is used: the function
+that captures a full stack trace for every resource. Should it disappear, plans stay right and become slower, and a test
+says so.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class MissingConfig:
     def wrappers(self) -> dict[str, Callable[..., Any]]:
         """The `require` methods of `pulumi.Config`; each answers with a stand-in and remembers the key."""
         stand_ins: dict[str, Callable[[str], Any]] = {
-            "": lambda key: shapes.physical_name(key),
+            "": shapes.physical_name,
             "_bool": lambda _: False,
             "_int": lambda _: 1,
             "_float": lambda _: 1.0,

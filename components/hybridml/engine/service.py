@@ -1,8 +1,8 @@
 """The resource monitor of a running program: Pulumi's protocol in front, a `Resolver` behind.
 
-Pulumi's SDK talks to an object with the methods of `pulumirpc.ResourceMonitor`. In a real deployment that is a gRPC stub;
-here it is `Monitor`, called directly. Messages stay Pulumi's own protobuf messages, so nothing depends on how the SDK
-happens to use them.
+Pulumi's SDK talks to an object with the methods of `pulumirpc.ResourceMonitor`. In a real deployment that is a gRPC
+stub; here it is `Monitor`, called directly. Messages stay Pulumi's own protobuf messages, so nothing depends on how the
+SDK happens to use them.
 """
 
 from __future__ import annotations

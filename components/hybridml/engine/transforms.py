@@ -1,7 +1,7 @@
 """Runs a program's transforms on its own resources and function calls, over Pulumi's callback protocol.
 
-The SDK serves callbacks from the program's event loop. Answering a request on that same loop would wait for itself, so a
-request that needs a transform is first moved to a thread: see `NeedsThread`.
+The SDK serves callbacks from the program's event loop. Answering a request on that same loop would wait for itself, so
+a request that needs a transform is first moved to a thread: see `NeedsThread`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ resources stay the dictionaries that Pulumi sends, recognisable by `SIGNATURE`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -32,6 +33,7 @@ class Unknown:
     __slots__ = ()
 
     def __new__(cls) -> Unknown:
+        """The one instance."""
         if cls._instance is None:
             cls._instance = super().__new__(cls)
         return cls._instance
@@ -93,11 +95,12 @@ def to_wire(value: Value) -> Any:
 def from_wire(value: Any) -> Value:
     """A value from Pulumi's own writing, with secrets and unknowns as marks.
 
-    A secret that is encrypted (`ciphertext`, as in a state file) is a secret whose content is unknown.
+    A secret that is encrypted (`ciphertext`, as in a state file) is a secret whose content is unknown; one that was
+    exported in the clear (`plaintext`) holds JSON text.
     """
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET_SIGNATURE:
-            return Secret(from_wire(value["value"]) if "value" in value else UNKNOWN)
+            return Secret(_sealed(value))
         return {key: from_wire(item) for key, item in value.items()}
     if isinstance(value, list):
         return [from_wire(item) for item in value]
@@ -133,6 +136,12 @@ def reveal(value: Value) -> Value:
     if isinstance(value, list | tuple):
         return [reveal(item) for item in value]
     return value
+
+
+def _sealed(secret: Mapping[str, Any]) -> Value:
+    if "plaintext" in secret:
+        return from_wire(json.loads(secret["plaintext"]))
+    return from_wire(secret["value"]) if "value" in secret else UNKNOWN
 
 
 def _shown_mapping(value: Mapping[str, Value]) -> Any:
