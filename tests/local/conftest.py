@@ -69,11 +69,13 @@ PlanOf = Callable[..., Planned]
 def plan_of(tmp_path: Path) -> PlanOf:
     """Plans a project whose only resource is one endpoint on a local target."""
 
-    def planned(spec: Mapping[str, Any] = CHURN, *, name: str = "churn", **target: Any) -> Planned:
+    def planned(
+        spec: Mapping[str, Any] = CHURN, *, config: Mapping[str, str] | None = None, name: str = "churn", **target: Any
+    ) -> Planned:
         (tmp_path / "Pulumi.yaml").write_text("name: small\nruntime: python\n")
         (tmp_path / "__main__.py").write_text(PROGRAM)
         wanted = {"name": name, "spec": dict(spec), "target": {"kind": "local", "port": 18080} | target}
         (tmp_path / "wanted.json").write_text(json.dumps(wanted))
-        return Planned(tmp_path, plan(tmp_path, "local"))
+        return Planned(tmp_path, plan(tmp_path, "local", config=config))
 
     return planned

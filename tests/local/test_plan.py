@@ -131,3 +131,33 @@ def test_a_wrong_target_is_one_problem(plan_of: PlanOf) -> None:
 def test_two_plans_are_equal(plan_of: PlanOf) -> None:
     """The same project gives the same bytes."""
     assert json.dumps(plan_of().plan.to_json()) == json.dumps(plan_of().plan.to_json())
+
+
+def test_a_secret_of_the_runtime_stays_one(plan_of: PlanOf) -> None:
+    """A secret comes from the stack's configuration into the servers' environment and shows in no plan."""
+    planned = plan_of(
+        CHURN | {"runtime": {"secrets": {"FEATURE_TOKEN": "config:token"}}}, config={"small:token": "s3cr3t-word"}
+    )
+
+    environment = planned.plan.to_json()["resources"]
+
+    assert "s3cr3t-word" not in json.dumps(environment)
+    (server,) = (each for each in environment if each["name"] == "churn-3-0")
+    assert server["inputs"]["env"]["FEATURE_TOKEN"] == "[secret]"
+
+
+def test_a_secret_that_nobody_set_is_asked_for(plan_of: PlanOf) -> None:
+    """A missing key is one configuration error that names it."""
+    with pytest.raises(ConfigurationError, match="small:token"):
+        plan_of(CHURN | {"runtime": {"secrets": {"FEATURE_TOKEN": "config:token"}}})
+
+
+def test_threads_follow_the_cores_of_a_replica(plan_of: PlanOf) -> None:
+    """Numeric libraries start as many threads as the replica has cores, rounded up."""
+    planned = plan_of(CHURN | {"runtime": {"resources": {"cpu": "1500m"}, "env": {"LANG": "C"}}})
+
+    environment = planned.one("churn-3-0").inputs["env"]
+
+    assert environment["OMP_NUM_THREADS"] == "2"
+    assert environment["LANG"] == "C"
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import stat
 import tempfile
@@ -19,6 +20,8 @@ from hybridml.spec.digest import digest
 from local.served import STACK, Served, bounds, callers, free_ports, needs_the_local_extra, processes_of, rows, tally
 
 pytestmark = pytest.mark.services
+
+_FILES = ("infra/endpoints/churn.yaml", f"stacks/Pulumi.{STACK}.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -234,29 +237,48 @@ def test_a_corrupted_artifact_is_refused_and_serving_goes_on(served: Served, pat
     served.up()
 
 
-def test_a_port_that_is_taken_is_named(served: Served) -> None:
-    """Another program's port ends the run with a message that names it; with the old port all is as before."""
-    from hybridml.errors import HybridMLError
-
+def test_a_port_that_is_taken_is_named_and_serving_goes_on(served: Served) -> None:
+    """Another program's port ends the run with a message that names it; who called the old port is answered."""
+    body = Path(served.outputs["wine"]["example"]).read_text()
+    kept = (served.root / f"stacks/Pulumi.{STACK}.yaml").read_text()
     (port,) = free_ports(1)
-    with socket.socket() as other:
+
+    def move(stack: dict[str, Any]) -> None:
+        stack["config"]["hybridml:endpoints"]["wine"]["port"] = port
+
+    with socket.socket() as other, callers(served.url("wine"), served.header("wine"), [body]) as answers:
         other.bind(("127.0.0.1", port))
         other.listen()
-
-        def move(stack: dict[str, Any]) -> None:
-            stack["config"]["hybridml:endpoints"]["wine"]["port"] = port
-
-        kept = (served.root / f"stacks/Pulumi.{STACK}.yaml").read_text()
         served.edit(f"stacks/Pulumi.{STACK}.yaml", move)
         with pytest.raises(HybridMLError, match=str(port)):
             served.up()
     (served.root / f"stacks/Pulumi.{STACK}.yaml").write_text(kept)
     served.up()
 
-    body = Path(served.outputs["wine"]["example"]).read_text()
-    assert (
-        httpx.post(served.url("wine"), content=body, headers=served.header("wine"), trust_env=False).status_code == 200
-    )
+    assert tally(answers) == {200: len(answers)}
+
+
+def test_a_model_that_cannot_be_loaded_is_named_and_serving_goes_on(served: Served, patients: Any) -> None:
+    """A version whose server never becomes healthy ends the run with its log; the version before it goes on."""
+    models = served.root / ".hybridml/models/churn"
+    shutil.copytree(models / "4", models / "6")
+    (models / "6" / "model.skops").write_bytes(b"not a model")
+    kept = {name: (served.root / name).read_text() for name in _FILES}
+
+    def add(endpoint: dict[str, Any]) -> None:
+        endpoint["versions"]["6"] = {"artifact": {"uri": ".hybridml/models/churn/6", "sha256": digest(models / "6")}}
+        endpoint["traffic"] = {"champion": {"version": "6", "weight": 100}}
+
+    with callers(served.url("churn"), served.header("churn"), rows(patients)) as answers:
+        served.edit("infra/endpoints/churn.yaml", add)
+        with pytest.raises(HybridMLError, match="churn-6-0"):
+            served.up()
+    for name, text in kept.items():
+        (served.root / name).write_text(text)
+    served.up()
+
+    assert tally(answers) == {200: len(answers)}
+    assert not [command for command in processes_of(served.root) if "artifacts/churn/6" in command]
 
 
 def test_destroy_leaves_no_process_and_no_port() -> None:
