@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from hybridml.errors import ConfigurationError, HybridMLError, Problem, Refused,
 from hybridml.provider.outputs import foreseen, mark_inputs, mark_outputs, observed_inputs
 from hybridml.provider.resource import Changes, Context, Resource
 from hybridml.provider.shape import Failure, properties, read, write
+from hybridml.provider.unknown import UNKNOWN
 from hybridml.provider.wire import decode, encode, reveal, secret_texts
 
 Kind = provider_pb2.PropertyDiff
@@ -118,9 +120,9 @@ class Adapter(provider_pb2_grpc.ResourceProviderServicer):
         resource, sent = self._resource(request.urn), decode(request.properties)
         inputs = _inputs(resource, sent)
         if request.preview:
-            return provider_pb2.CreateResponse(
-                properties=encode(mark_outputs(resource, sent, foreseen(resource, inputs, {})))
-            )
+            unnamed = dataclasses.replace(inputs, **dict.fromkeys(resource.automatic, UNKNOWN))
+            certain = mark_outputs(resource, sent, foreseen(resource, unnamed, {}))
+            return provider_pb2.CreateResponse(properties=encode(certain))
         state = resource.create(inputs)
         return provider_pb2.CreateResponse(
             id=resource.identity(state), properties=encode(mark_outputs(resource, sent, write(state)))

@@ -7,7 +7,6 @@ from the string below each field. The schema is generated from the same place.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 import types
 import typing
@@ -75,11 +74,15 @@ class Property:
     limits: Limits
 
 
-@functools.cache
-def properties(cls: Any) -> tuple[Property, ...]:
+_described: dict[type, tuple[Property, ...]] = {}
+
+
+def properties(cls: type) -> tuple[Property, ...]:
     """The fields of a dataclass in order, with resolved types and wire names."""
-    hints = typing.get_type_hints(cls)
-    return tuple(_property(field, hints[field.name]) for field in dataclasses.fields(cls))
+    if cls not in _described:
+        hints = typing.get_type_hints(cls)
+        _described[cls] = tuple(_property(field, hints[field.name]) for field in dataclasses.fields(cls))
+    return _described[cls]
 
 
 def _property(field: dataclasses.Field[Any], hint: Any) -> Property:
@@ -164,6 +167,8 @@ def _beyond(limits: Limits, value: Any) -> Iterator[str]:
 
 
 def _out_of_range(limits: Limits, value: Any, shown: str) -> Iterator[str]:
+    if limits.minimum is None and limits.maximum is None:
+        return
     number = isinstance(value, int)
     size, unit = (value, "") if number else (len(value), " characters" if isinstance(value, str) else " entries")
     shown = shown if number else f", not {size}"

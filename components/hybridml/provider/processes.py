@@ -1,0 +1,202 @@
+"""What the provider knows of a supervised service from outside: its folder, its lock, its processes, its port."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import functools
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hybridml.errors import ResourceError
+from hybridml.provider import supervisor
+from hybridml.provider.files import remove
+
+_POLL = 0.02
+_BEYOND_GRACE = 20.0
+_LISTENING = "0A"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Status:
+    """What the supervisor says of itself and its child."""
+
+    phase: str
+    """`running`, `waiting` (for the next start) or `stopped`."""
+    pid: int
+    """Process id of the supervisor."""
+    started: str
+    """Boot id and start time of the supervisor."""
+    keeper: tuple[int, str]
+    """Process id and start time of the keeper above the supervisor."""
+    child: int
+    """Process id of the child, 0 while there is none."""
+    restarts: int
+    """How often the child was started again."""
+    last_exit: str
+    """How it ended the last time."""
+
+
+def status(folder: Path) -> Status | None:
+    """The supervisor's status, or None before there is one."""
+    try:
+        raw = json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Status(
+        phase=raw["phase"],
+        pid=raw["supervisor"]["pid"],
+        started=raw["supervisor"]["started"],
+        keeper=(raw["keeper"]["pid"], raw["keeper"]["started"]),
+        child=raw["child"]["pid"] if raw["child"] else 0,
+        restarts=raw["restarts"],
+        last_exit=raw["last_exit"],
+    )
+
+
+def held(folder: Path) -> bool:
+    """Whether a supervisor lives in `folder`; asking does not take the lock."""
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, supervisor.lock_request(fcntl.F_WRLCK))
+        return bool(struct.unpack("hhqqi", answer)[0] != fcntl.F_UNLCK)
+    finally:
+        os.close(descriptor)
+
+
+def alive(folder: Path) -> Status | None:
+    """The status of the supervisor that lives in `folder`; a recycled process id is not taken for it."""
+    found = status(folder)
+    if found is None or not held(folder) or supervisor.start_time(found.pid) != found.started:
+        return None
+    return found
+
+
+def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
+    """Start a supervisor in `folder`, detached; the task goes through a pipe, since it may hold secrets."""
+    (folder / "status.json").unlink(missing_ok=True)
+    with os.fdopen(os.open(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", supervisor.__file__, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={},
+            cwd="/",
+            start_new_session=True,
+        )
+    assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
+    with contextlib.suppress(BrokenPipeError), process.stdin as stream:
+        stream.write(json.dumps(dataclasses.asdict(task)).encode())
+    return process
+
+
+def stop(folder: Path, grace: float) -> None:
+    """Stop the service of `folder` and remove the folder; nothing happens when both are gone."""
+    known = status(folder)
+    if held(folder):
+        _signal(folder, signal.SIGTERM)
+        if not _wait_until(lambda: not held(folder), grace + _BEYOND_GRACE):
+            _signal(folder, signal.SIGKILL)
+        if not _wait_until(lambda: not held(folder), _BEYOND_GRACE):
+            raise ResourceError(f"the service in {folder} does not stop; its processes are stuck in the kernel")
+    for pid, started in ((known.pid, known.started), known.keeper) if known else ():
+        _wait_until(functools.partial(_gone, pid, started), _BEYOND_GRACE)
+    if not folder.is_symlink():
+        remove(folder)
+
+
+def _signal(folder: Path, number: int) -> None:
+    """Signal the supervisor of `folder`, once its status is there, through a descriptor that pins the process."""
+    deadline = time.monotonic() + _BEYOND_GRACE
+    while held(folder) and time.monotonic() < deadline:
+        found = status(folder)
+        with contextlib.suppress(ProcessLookupError):
+            if found is not None and (descriptor := os.pidfd_open(found.pid)):
+                try:
+                    if supervisor.start_time(found.pid) == found.started:
+                        signal.pidfd_send_signal(descriptor, number)
+                        return
+                finally:
+                    os.close(descriptor)
+        time.sleep(_POLL)
+
+
+def _gone(pid: int, started: str) -> bool:
+    return supervisor.start_time(pid) != started
+
+
+def _wait_until(holds: Callable[[], bool], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while not holds():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def last_lines(log: Path, count: int = 10, width: int = 300) -> str:
+    """The last lines of a log, for an error message; empty when there are none."""
+    with contextlib.suppress(OSError):
+        size = log.stat().st_size
+        with log.open("rb") as stream:
+            stream.seek(max(0, size - count * width * 4))
+            lines = stream.read().decode(errors="replace").splitlines()
+        return "\n".join(f"  {line[:width]}" for line in lines[-count:] if line.strip())
+    return ""
+
+
+def require_free_port(port: int) -> None:
+    """Raise ResourceError, naming the process, when something listens on `port` of 127.0.0.1."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                raise ResourceError(f"port {port} needs privileges; choose one above 1023") from None
+            raise ResourceError(f"port {port} is in use by {_holder(port)}; stop it or choose another port") from None
+
+
+def _holder(port: int) -> str:
+    inodes = {inode for table in ("tcp", "tcp6") for inode in _listening(table, port)}
+    for pid, opened in _open_sockets():
+        if opened in inodes:
+            name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+            return f"{name} (pid {pid})"
+    return "another user's process"
+
+
+def _listening(table: str, port: int) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                yield f"socket:[{fields[9]}]"
+
+
+def _open_sockets() -> Iterator[tuple[int, str]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                for descriptor in (entry / "fd").iterdir():
+                    yield int(entry.name), str(descriptor.readlink())
+
+
+def environment() -> dict[str, str]:
+    """What a service inherits: where programs are, who it runs for, language and time zone."""
+    names = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+    return {name: os.environ[name] for name in names if name in os.environ}
