@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,13 +14,11 @@ from hybridml.spec import merging
 from hybridml.spec.document import Unreadable, read
 from hybridml.spec.endpoint import EndpointSpec, dangling
 from hybridml.spec.part import Finding
-from hybridml.spec.placement import forbidden_clouds, taken_ports, with_ports
+from hybridml.spec.placement import dangling_targets, forbidden_clouds, taken_ports, with_ports
 from hybridml.spec.problems import problem_at, problems_from, problems_of
-from hybridml.spec.stack import StackSpec
-from hybridml.spec.written import Written, written
+from hybridml.spec.stack import NAMESPACE, StackSpec
+from hybridml.spec.written import TooDeep, Written, written
 
-NAMESPACE: Final = "hybridml:"
-"""Prefix of our keys in a stack's configuration."""
 SAID_BY_STACK: Final = ("placement", "instance", "port")
 """Fields of an endpoint that its file does not have, because they differ by environment."""
 _SCALAR_KEYS: Final = {"environment", "cost_centre", "profile"}
@@ -78,11 +76,17 @@ class Assembly:
         if section is None or section.fields is None:
             self.problems.append(problem_at(document, ("config",), "config is required, as a mapping", "add config:"))
             return None
-        ours = section.with_entries(_ours(section.fields))
-        stack, sealed = merging.decrypted(_configured(ours, config))
+        try:
+            whole = _configured(section.with_entries(_ours(section.fields)), config)
+        except TooDeep:
+            self.problems.append(problem_at(section, (), "is nested too deeply", "flatten it"))
+            return None
+        stack, sealed = merging.decrypted(whole)
         for entry in sealed:
-            fix = "write it in plain text; secrets belong to runtime.secrets"
-            self.problems.append(problem_at(entry, (), "is encrypted, but settings of hybridml are not secret", fix))
+            fix = (
+                "write it in plain text, or keep it under a key of its own and name it in runtime.secrets: config:<key>"
+            )
+            self.problems.append(problem_at(entry, (), "is encrypted, and specs are read in plain text", fix))
         return stack
 
     def merged(
@@ -107,7 +111,7 @@ class Assembly:
         named = document.with_entries({**(document.fields or {}), "name": _name(name, document)})
         spec = self.validated(named, EndpointSpec)
         if spec is None:
-            self.problems += problems_from(_dangling(document), document)
+            self.problems += problems_from(_dangling_versions(document), document)
         return spec
 
     def placed(
@@ -118,6 +122,13 @@ class Assembly:
         findings = [*forbidden_clouds(here, stack.targets), *taken_ports(here, stack.targets)]
         self.problems += map(_in_stack, problems_from(findings, document))
         return with_ports(here, stack.targets)
+
+    def settings(self, document: Written) -> StackSpec | None:
+        """`document` as a stack, unless it has problems."""
+        stack = self.validated(document, StackSpec)
+        if stack is None:
+            self.problems += map(_in_stack, problems_from(_dangling_targets(document), document))
+        return stack
 
     def validated(self, document: Written, model: type[Model]) -> Model | None:
         """`document` as a `model`, unless it has problems."""
@@ -135,8 +146,10 @@ class Assembly:
         self.problems.append(Problem(file=self._label(path), message=message, fix=fix))
 
 
-def _ours(entries: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.removeprefix(NAMESPACE): entry for key, entry in entries.items() if key.startswith(NAMESPACE)}
+def _ours(entries: Mapping[str, Written]) -> dict[str, Written]:
+    """Our settings, without the prefix. Other encrypted keys are secrets, for runtime.secrets to name."""
+    ours = {key.removeprefix(NAMESPACE): entry for key, entry in entries.items() if key.startswith(NAMESPACE)}
+    return {key: entry for key, entry in ours.items() if key in StackSpec.model_fields or not entry.encrypted}
 
 
 def _configured(stack: Written, config: Mapping[str, object]) -> Written:
@@ -144,7 +157,7 @@ def _configured(stack: Written, config: Mapping[str, object]) -> Written:
     entries = dict(stack.fields or {})
     for key, value in config.items():
         name = key.removeprefix(NAMESPACE)
-        if ":" in name:
+        if ":" in name or (name not in StackSpec.model_fields and name not in entries):
             continue
         said = merging.structured(value, scalar=name in _SCALAR_KEYS)
         path = ("config", NAMESPACE + name)
@@ -167,7 +180,7 @@ def _name(name: str, document: Written) -> Written:
     return Written(value=name, file=document.file, line=document.line, path=(*document.path, "name"))
 
 
-def _dangling(document: Written) -> Iterator[Finding]:
+def _dangling_versions(document: Written) -> Iterator[Finding]:
     """Versions that are named and not declared, told even where other problems keep the endpoint from being read."""
     versions = document.child("versions")
     if versions is None or not versions.fields:
@@ -176,3 +189,15 @@ def _dangling(document: Written) -> Iterator[Finding]:
         (path[1:], leaf.value) for path, leaf in document.leaves() if path[0] == "traffic" and path[-1] == "version"
     )
     yield from dangling(((path, value) for path, value in named if isinstance(value, str)), versions.fields)
+
+
+def _dangling_targets(stack: Written) -> Iterator[Finding]:
+    """Targets that are named and not declared, told even where other problems keep the stack from being read."""
+    targets, endpoints = stack.child("targets"), stack.child("endpoints")
+    if targets is None or not targets.fields or endpoints is None or not endpoints.fields:
+        return
+    for name, entry in endpoints.fields.items():
+        placement = entry.child("placement")
+        leaves = placement.leaves() if placement is not None else ()
+        named = (((*("endpoints", name, "placement"), *path), leaf.value) for path, leaf in leaves)
+        yield from dangling_targets(((path, value) for path, value in named if isinstance(value, str)), targets.fields)

@@ -45,13 +45,13 @@ class Placement(Part):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse(_twice("overflow", self.overflow))
-        if self.primary in self.overflow:
-            index = self.overflow.index(self.primary)
-            refuse(
-                [Finding(path=("overflow", index), message=f"{self.primary!r} is already the primary", fix="remove it")]
-            )
+        refuse([*_twice("overflow", self.overflow), *self._primary_again()])
         return self
+
+    def _primary_again(self) -> Iterator[Finding]:
+        for index, target in enumerate(self.overflow):
+            if target == self.primary:
+                yield Finding(path=("overflow", index), message=f"{target!r} is already the primary", fix="remove it")
 
 
 def _twice(field: str, words: tuple[str, ...]) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hybridml.errors import ConfigurationError, Problem
+from hybridml.spec.closest import closest
 from hybridml.spec.platform import PlatformSpec, Source
-from hybridml.spec.shape import closest
 
 DEFAULT = Source(file="default", line=0)
 """Source of a value that nobody wrote."""

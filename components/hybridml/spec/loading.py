@@ -10,7 +10,6 @@ from hybridml.errors import ConfigurationError, Problem
 from hybridml.spec.assembly import Assembly
 from hybridml.spec.endpoint import EndpointSpec
 from hybridml.spec.platform import PlatformSpec, Source
-from hybridml.spec.stack import StackSpec
 from hybridml.spec.written import TooDeep, Written, written
 
 DIGESTS: Final = Path(".hybridml", "digests.yaml")
@@ -34,7 +33,7 @@ def load(
     work = Assembly(root)
     files = work.folder(endpoints)
     document = work.stack(stack_file, config or {})
-    stack = work.validated(document, StackSpec) if document else None
+    stack = work.settings(document) if document else None
     overrides = document.child("endpoints") if document else None
     merged = work.merged(files, overrides, work.optional(digests or root / DIGESTS))
     checked = {name: spec for name, whole in merged.items() if (spec := work.endpoint(name, whole))}

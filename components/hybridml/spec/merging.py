@@ -44,8 +44,9 @@ def reconciled(file: Written, value: object, path: Path) -> Written:
     if file.encrypted:
         return replace(written(value, file=file.file, path=path), line=file.line, secret=True)
     if isinstance(value, Mapping) and file.fields is not None:
+        nulls = {key: entry for key, entry in file.fields.items() if entry.value is None}  # an engine may drop them
         entries = {str(key): _beside(file, str(key), entry, (*path, str(key))) for key, entry in value.items()}
-        return file.with_entries(entries)
+        return file.with_entries(nulls | entries)
     if isinstance(value, list | tuple) and file.items is not None:
         items = [_beside(file, index, item, (*path, index)) for index, item in enumerate(value)]
         return replace(file, value=items)
@@ -58,7 +59,12 @@ def _beside(file: Written, key: str | int, value: object, path: Path) -> Written
 
 
 def _same(one: object, other: object) -> bool:
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+    """Whether two scalars agree; configuration travels as text, so the file knows the type better."""
+    return _text(one) == _text(other) if isinstance(one, str | int | float | bool | None) else False
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def decrypted(value: Written) -> tuple[Written, list[Written]]:
@@ -80,7 +86,7 @@ def structured(value: object, *, scalar: bool) -> object:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

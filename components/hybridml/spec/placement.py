@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from hybridml.spec.closest import closest
 from hybridml.spec.endpoint import EndpointSpec, Placement
 from hybridml.spec.part import Finding
 from hybridml.spec.target import LocalTarget, TargetSpec
 from hybridml.spec.vocabulary import DataClass
+from hybridml.spec.written import Path
 
 
 def unknown_targets(placements: Mapping[str, Placement], targets: Mapping[str, object]) -> Iterator[Finding]:
     """A finding for each placement on a target that the stack does not have."""
-    for name, placement in placements.items():
-        for path, target in placed_at(placement):
-            if target not in targets:
-                known = ", ".join(sorted(targets)) or "none"
-                yield Finding(
-                    path=("endpoints", name, "placement", *path),
-                    message=f"target {target!r} does not exist",
-                    fix=f"targets of the stack: {known}",
-                )
+    named = (
+        (("endpoints", name, "placement", *path), target)
+        for name, placement in placements.items()
+        for path, target in placed_at(placement)
+    )
+    yield from dangling_targets(named, targets)
+
+
+def dangling_targets(named: Iterable[tuple[Path, str]], targets: Collection[str]) -> Iterator[Finding]:
+    """A finding for each path that names a target which is not among `targets`."""
+    for path, target in named:
+        if target not in targets:
+            meant = closest(target, targets)
+            hint = f"did you mean {meant!r}? " if meant else ""
+            known = ", ".join(sorted(targets)) or "none"
+            yield Finding(
+                path=path, message=f"target {target!r} does not exist", fix=f"{hint}targets of the stack: {known}"
+            )
 
 
 def placed_at(placement: Placement) -> Iterator[tuple[tuple[str | int, ...], str]]:

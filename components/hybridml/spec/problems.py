@@ -10,9 +10,12 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from hybridml.errors import Problem
+from hybridml.spec.closest import closest
+from hybridml.spec.endpoint import EndpointSpec
 from hybridml.spec.part import RULE, Finding
 from hybridml.spec.scalars import SPELLINGS
-from hybridml.spec.shape import closest, fields_of, model_at, target_kinds
+from hybridml.spec.shape import fields_of, model_at, target_kinds
+from hybridml.spec.stack import NAMESPACE, StackSpec
 from hybridml.spec.written import Path, Written
 
 _LONGEST: Final = 80
@@ -36,7 +39,13 @@ _NOUNS: Final[dict[str, str]] = {
 
 def problems_of(error: ValidationError, document: Written, model: type[BaseModel]) -> Iterator[Problem]:
     """Every problem that `error` found in `document`, which was to be a `model`."""
-    for found in error.errors(include_url=False, include_input=False):
+    every = error.errors(include_url=False, include_input=False)
+    places = {found["loc"] for found in every}
+    for found in every:
+        if found["type"] == "too_short" and any(
+            place[: len(found["loc"])] == found["loc"] != place for place in places
+        ):
+            continue  # it is short only because its entries are refused
         path, kind = _real_path(found["loc"], document)
         if found["type"] == RULE:
             for finding in found["ctx"]["findings"]:
@@ -75,7 +84,10 @@ class _Found:
         self.text: str = error["msg"]
         self.type: str = error["type"]
         self.name = str(path[-1]) if path else ""
-        self.allowed = list(fields_of(parent)) if parent else []
+        self.allowed = (
+            [name for name in fields_of(parent) if (parent, name) != (EndpointSpec, "name")] if parent else []
+        )
+        self.prefix = NAMESPACE if parent is StackSpec else ""
         value, rest = document.nearest(path)
         self.value = value.value if not rest else None
         if error["loc"] and error["loc"][-1] == "[key]":
@@ -117,13 +129,13 @@ def _wrong_type(found: _Found) -> tuple[str, str]:
 
 
 def _missing(found: _Found) -> tuple[str, str]:
-    return "is required", f"add {found.name}"
+    return "is required", f"add {found.prefix}{found.name}"
 
 
 def _unknown(found: _Found) -> tuple[str, str]:
     meant = closest(found.name, found.allowed)
-    hint = f"did you mean {meant!r}? " if meant else ""
-    return f"unknown field {found.name!r}", f"{hint}fields here: {', '.join(found.allowed)}"
+    hint = f"did you mean {found.prefix + meant!r}? " if meant else ""
+    return f"unknown field {found.prefix + found.name!r}", f"{hint}fields here: {', '.join(found.allowed)}"
 
 
 def _spelling(found: _Found) -> tuple[str, str]:
@@ -163,12 +175,18 @@ def _limit(found: _Found) -> tuple[str, str]:
 
 
 def _length(found: _Found) -> tuple[str, str]:
-    bounds = {"too_short": "min_length", "string_too_short": "min_length"}
-    bound = found.context[bounds.get(found.type, "max_length")]
-    words, unit = ("at least" if "short" in found.type else "at most"), "characters"
-    if not found.type.startswith("string"):
-        unit = "entries"
-    return f"{found.shown} is too {'short' if 'short' in found.type else 'long'}", f"{words} {bound} {unit}"
+    short = found.type.endswith("short")
+    bound = found.context["min_length" if short else "max_length"]
+    unit = (
+        ("character" if found.type.startswith("string") else "entry")
+        if bound == 1
+        else ("characters" if found.type.startswith("string") else "entries")
+    )
+    empty = short and bound == 1
+    shown = "it" if found.type.startswith("string") else found.shown
+    return (f"{shown} is empty" if empty else f"{shown} is too {'short' if short else 'long'}"), (
+        f"write {'at least' if short else 'at most'} {bound} {unit}"
+    )
 
 
 def _other(found: _Found) -> tuple[str, str]:

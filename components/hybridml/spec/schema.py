@@ -8,14 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from hybridml.spec.assembly import NAMESPACE, SAID_BY_STACK
+from hybridml.spec.assembly import SAID_BY_STACK
 from hybridml.spec.endpoint import EndpointSpec
-from hybridml.spec.stack import StackSpec
+from hybridml.spec.stack import NAMESPACE, StackSpec
 
 Schema = dict[str, Any]
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_STACK_DEFINITION: Final = "#/$defs/stack/"
+_ENCRYPTED: Final = {
+    "type": "object",
+    "description": "A secret that runtime.secrets names as config:<key>; any other key of ours is a mistake.",
+    "properties": {"secure": {"type": "string"}},
+    "required": ["secure"],
+    "additionalProperties": False,
+}
 
 
 def json_schema(kind: Literal["endpoint", "stack"]) -> Schema:
@@ -41,9 +47,9 @@ def _stack() -> Schema:
         "type": "object",
         "properties": {NAMESPACE + name: field for name, field in stack["properties"].items()},
         "required": [NAMESPACE + name for name in stack["required"]],
-        "propertyNames": {"pattern": rf"^(?!{NAMESPACE})|^{NAMESPACE}({'|'.join(stack['properties'])})$"},
+        "patternProperties": {rf"^{NAMESPACE}(?!({'|'.join(stack['properties'])})$)": _ENCRYPTED},
     }
-    whole = {"type": "object", "properties": {"config": _closed_keys(config)}, "required": ["config"]}
+    whole = {"type": "object", "properties": {"config": config}, "required": ["config"]}
     return {"$schema": DRAFT, "title": "hybridml stack", **whole, "$defs": definitions | parts}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -63,16 +62,3 @@ def _one_of(models: list[Model], kind: str | None) -> Model | None:
 def target_kinds() -> dict[str, type[TargetBase]]:
     """The target models by their `kind`."""
     return {str(get_args(fields_of(model)["kind"])[0]): model for model in get_args(TargetSpec)}
-
-
-def closest(word: str, allowed: Iterable[str]) -> str | None:
-    """The word among `allowed` that somebody who wrote `word` most likely meant."""
-    plain = {_plain(candidate): candidate for candidate in allowed}
-    if _plain(word) in plain:
-        return plain[_plain(word)]
-    near = difflib.get_close_matches(_plain(word), list(plain), n=1, cutoff=0.6)
-    return plain[near[0]] if near else None
-
-
-def _plain(word: str) -> str:
-    return word.lower().replace("_", "").replace("-", "")

@@ -13,6 +13,8 @@ from hybridml.spec.placement import unknown_targets
 from hybridml.spec.scalars import Name, Port, Text
 from hybridml.spec.target import AnyTarget, TargetSpec
 
+NAMESPACE: Final = "hybridml:"
+"""Prefix of our keys in a stack's configuration."""
 DISPOSABLE: Final = frozenset({"local", "dev"})
 """Environments that hold nothing of value: what they keep may be deleted with them."""
 
