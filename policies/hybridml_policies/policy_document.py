@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from hybridml_policies.values import Missing, document, is_unknown
+from hybridml_policies.values import document, is_unknown
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,12 @@ class Statement:
 
 
 def statements(policy: object) -> tuple[Statement, ...] | None:
-    """The statements of a document given as JSON text or object; None while it is not known.
+    """The statements of a document given as JSON text or object; None while nobody can read it.
 
-    A text that is no document has no statements. A statement that is not known is one whose every element is unknown.
+    A statement that is not known is one whose every element is unknown.
     """
-    read = document(policy)
-    if read is Missing.HIDDEN or not isinstance(read, Mapping):
-        return None if read is Missing.HIDDEN or is_unknown(policy) else ()
-    listed = _element(read, "statement")
-    if is_unknown(listed):
+    listed = _element(document(policy), "statement")
+    if listed is None or is_unknown(listed):
         return None
     return tuple(_statement(entry) for entry in (listed if isinstance(listed, list | tuple) else (listed,)))
 

@@ -155,7 +155,7 @@ def number(value: object) -> float | None:
 
 
 def document(value: object) -> object:
-    """The document in a JSON text, an object as it is, `Missing.HIDDEN` when unknown, None when it is no document."""
+    """The object in a JSON text, an object as it is, None for anything else."""
     if isinstance(value, Mapping):
         return value
     if not isinstance(value, str):
@@ -163,7 +163,7 @@ def document(value: object) -> object:
     try:
         parsed: object = json.loads(value)
     except (ValueError, RecursionError):
-        return Missing.HIDDEN if is_unknown(value) else None
+        return None
     return parsed if isinstance(parsed, Mapping) else None
 
 

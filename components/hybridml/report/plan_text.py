@@ -31,11 +31,11 @@ def _lines(plan: Mapping[str, object], resources: Sequence[Entry]) -> Iterator[L
 
 def _children(resources: Sequence[Entry]) -> Mapping[str, list[Entry]]:
     """Resources by the URN of their parent; empty for those whose parent is the stack or not in the plan."""
-    known = {_text(resource, "urn") for resource in resources}
+    known = {_text(resource, "urn") for resource in resources} - {""}
     grouped: dict[str, list[Entry]] = defaultdict(list)
     for resource in resources:
         parent = _text(resource, "parent")
-        grouped[parent if parent in known else ""].append(resource)
+        grouped[parent if parent in known and parent != _text(resource, "urn") else ""].append(resource)
     for group in grouped.values():
         group.sort(key=lambda resource: (_text(resource, "type"), _text(resource, "name")))
     return grouped

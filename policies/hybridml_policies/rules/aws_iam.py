@@ -43,9 +43,9 @@ def no_administrators(identity: Resource) -> Verdict:
 
 
 def _grants_no_administration(policy: Found) -> Verdict:
-    found = None if policy.hidden else statements(policy.value)
+    found = statements(policy.value)
     if found is None:
-        return unknown(f"{policy.path} is not known yet")
+        return unknown(f"{policy.path} is not known yet" if policy.unknown else f"{policy.path} is no policy document")
     return all_of((PASS, *(_is_no_administrator(policy.path, statement) for statement in found)))
 
 

@@ -165,9 +165,9 @@ def tls_only(bucket: Resource, stack: Stack) -> Verdict:
 
 
 def _denies_without_tls(policy: Found) -> Verdict:
-    found = None if policy.hidden else statements(policy.value)
+    found = statements(policy.value)
     if found is None:
-        return unknown(f"{policy.path} is not known yet")
+        return unknown(f"{policy.path} is not known yet" if policy.unknown else f"{policy.path} is no policy document")
     missing = fails(f"{policy.path} has no statement that denies every request without TLS")
     return any_of((*map(_is_tls_statement, found), missing))
 

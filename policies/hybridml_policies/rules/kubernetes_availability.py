@@ -30,10 +30,6 @@ class _Serving:
     pod: Found
     replicas: Found
 
-    @property
-    def namespace(self) -> Found:
-        return read_input(self.resource, "metadata.namespace")
-
 
 @stack_rule(
     "K8S-HA-001",
@@ -69,14 +65,20 @@ def survives_a_node(workload: Resource, stack: Stack) -> Verdict:
 
 
 def _deployment(workload: Resource, stack: Stack) -> _Serving:
-    scalers = stack.referrers(workload, _DEPLOYMENTS, _AUTOSCALERS, "spec.scaleTargetRef.name")
-    minimum = [read_input(scaler, "spec.minReplicas") for scaler in scalers.certain]
     return _Serving(
         resource=workload,
         labels=read_input(workload, "spec.template.metadata.labels"),
         pod=read_input(workload, "spec.template.spec"),
-        replicas=minimum[0] if minimum else read_input(workload, "spec.replicas"),
+        replicas=_least_replicas(workload, stack),
     )
+
+
+def _least_replicas(workload: Resource, stack: Stack) -> Found:
+    scalers = stack.referrers(workload, _DEPLOYMENTS, _AUTOSCALERS, "spec.scaleTargetRef.name")
+    near = [s for s in scalers.certain if _may_be_same(_namespace(s), _namespace(workload))]
+    if near:
+        return read_input(near[0], "spec.minReplicas")
+    return Found("spec.replicas", Missing.HIDDEN) if scalers.possible else read_input(workload, "spec.replicas")
 
 
 def _inference_service(workload: Resource) -> _Serving:
@@ -102,7 +104,7 @@ def _is_enough(replicas: Found) -> Verdict:
 
 
 def _has_budget(serving: _Serving, stack: Stack) -> Verdict:
-    near = [budget for budget in stack.of(_BUDGETS) if _may_be_same(_namespace(budget), serving.namespace)]
+    near = [budget for budget in stack.of(_BUDGETS) if _may_be_same(_namespace(budget), _namespace(serving.resource))]
     verdicts = [all_of((_selects(budget, serving.labels), _allows_an_eviction(budget, serving))) for budget in near]
     return any_of((*verdicts, fails("no PodDisruptionBudget that allows an eviction selects its pods")))
 
