@@ -114,12 +114,11 @@ class _Run:
         if format_ is Format.JSON:
             output.write(output.as_json(self._document(changes, endpoints, lines)))
             return
+        for name, value in sorted(found.shown_outputs.items()) if found else ():
+            if name != deployed.ENDPOINTS:
+                output.write(f"{name}: {value if isinstance(value, str) else json.dumps(value)}\n")
         for name, line in lines.items():
-            output.write(
-                f"\n{name}: {endpoints[name].get('url')}\n{line}\n"
-                if line
-                else f"\n{name}: on {endpoints[name].get('target')}\n"
-            )
+            output.write(f"\n{name}: {endpoints[name].get('url')}\n{line}\n" if line else f"\n{name}: deployed\n")
 
     def _document(
         self, changes: Mapping[str, int], endpoints: Mapping[str, Mapping[str, Any]], lines: Mapping[str, str]

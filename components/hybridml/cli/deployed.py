@@ -14,6 +14,8 @@ from hybridml.engine import state, values
 from hybridml.errors import HybridMLError, StateError
 
 STACK_TYPE = "pulumi:pulumi:Stack"
+ENDPOINTS = "endpoints"
+"""The output under which a program exports its endpoints."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,15 @@ class Deployed:
         return next((entry.get("outputs") or {} for entry in self.resources if entry["type"] == STACK_TYPE), {})
 
     @property
+    def shown_outputs(self) -> Mapping[str, Any]:
+        """What the stack exports, as it may be shown: a secret is `[secret]`."""
+        shown: Mapping[str, Any] = values.to_json(self.outputs)
+        return shown
+
+    @property
     def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
         """The endpoints that the stack exports, by name."""
-        found = self.outputs.get("endpoints")
+        found = self.outputs.get(ENDPOINTS)
         return found if isinstance(found, Mapping) else {}
 
     def of_type(self, token: str) -> list[Mapping[str, Any]]:

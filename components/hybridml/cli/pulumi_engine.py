@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +40,6 @@ class Shared:
         argv = [executable(), verb, "--cwd", str(self.root), "--stack", self.stack, *(["--yes"] if yes else [])]
         return subprocess.run(argv, check=False).returncode
 
-    def outputs(self) -> Mapping[str, object]:
-        """The stack's outputs."""
-        return _outputs(
-            [executable(), "stack", "output", "--json", "--cwd", str(self.root), "--stack", self.stack], None
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Private:
@@ -56,7 +49,7 @@ class Private:
     project: str
     stack: str
     config_file: Path
-    """The stack file; Pulumi is given a copy, because it writes to the one it is given."""
+    """The stack file, if there is one; Pulumi is given a copy, because it writes to the one it is given."""
 
     @property
     def _folder(self) -> Path:
@@ -66,37 +59,11 @@ class Private:
     def _state(self) -> Path:
         return self._folder / ".pulumi" / "stacks" / self.project / f"{self.stack}.json"
 
-    def holds_resources(self) -> bool:
-        """Whether Pulumi's state of this stack has anything in it."""
-        if not self._state.exists():
-            return False
-        checkpoint = json.loads(self._state.read_text(encoding="utf-8"))["checkpoint"]
-        return bool((checkpoint.get("latest") or {}).get("resources"))
-
     def run(self, verb: str, *, yes: bool) -> int:
         """Runs `pulumi up` or `pulumi destroy` on the terminal of this process; its exit status."""
-        argv = self._command(verb)
-        return subprocess.run([*argv, *(["--yes"] if yes else [])], env=self._environment(), check=False).returncode
-
-    def outputs(self) -> Mapping[str, object]:
-        """The stack's outputs, secrets shown: they are read by this process and not printed."""
-        argv = [
-            executable(),
-            "stack",
-            "output",
-            "--json",
-            "--show-secrets",
-            "--cwd",
-            str(self.root),
-            "--stack",
-            self.stack,
-        ]
-        return _outputs(argv, self._environment())
-
-    def exported(self) -> Mapping[str, object]:
-        """The stack's deployment, as `pulumi stack export` writes it."""
-        argv = [executable(), "stack", "export", "--cwd", str(self.root), "--stack", self.stack]
-        return _outputs(argv, self._environment())
+        argv = [*self._command(verb), *(["--yes"] if yes else [])]
+        # What Pulumi prints is progress here; the result is for our caller to print.
+        return subprocess.run(argv, env=self._environment(), check=False, stdout=sys.stderr.fileno()).returncode
 
     def _command(self, verb: str) -> list[str]:
         self._prepare()
@@ -132,26 +99,20 @@ class Private:
         """A copy of the stack file with the salt of this backend, for Pulumi to read and write."""
         made = self._folder / f"Pulumi.{self.stack}.yaml"
         salt = _SALT.search(made.read_text(encoding="utf-8")) if made.exists() else None
-        text = self.config_file.read_text(encoding="utf-8")
+        text = self.config_file.read_text(encoding="utf-8") if self.config_file.exists() else ""
         if salt and not _SALT.search(text):
             text = f"{salt.group()}\n{text}"
         made.write_text(text, encoding="utf-8")
         return made
 
     def _environment(self) -> dict[str, str]:
+        """Variables for Pulumi. This Python comes first on the PATH: it has the SDK, and the plugin beside it."""
         return {
             **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
             "PULUMI_BACKEND_URL": self._folder.as_uri(),
             "PULUMI_HOME": str(self._folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE_FILE": str(self._folder.parent / "passphrase"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
-
-
-def _outputs(argv: list[str], environment: Mapping[str, str] | None) -> Mapping[str, object]:
-    done = subprocess.run(argv, env=environment, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise HybridMLError(f"Pulumi does not answer for this stack: {done.stderr.strip()}")
-    answer: Mapping[str, object] = json.loads(done.stdout)
-    return answer
