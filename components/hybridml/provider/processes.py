@@ -136,7 +136,8 @@ def _signal(folder: Path, number: int) -> None:
 
 
 def _gone(pid: int, started: str) -> bool:
-    return supervisor.start_time(pid) != started
+    found = supervisor.start_time(pid)
+    return not found or found != started
 
 
 def _wait_until(holds: Callable[[], bool], timeout: float) -> bool:

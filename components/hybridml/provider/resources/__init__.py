@@ -7,9 +7,19 @@ from typing import Any
 
 from hybridml.provider.resource import Resource
 from hybridml.provider.resources.host_file import HostFile
+from hybridml.provider.resources.host_key import HostKey
 from hybridml.provider.resources.host_service import HostService
+from hybridml.provider.resources.sagemaker_deployment import SageMakerDeployment
+from hybridml.provider.resources.vertex import VertexDeployment, VertexModel
 
-RESOURCES: Mapping[str, type[Resource[Any, Any]]] = {
-    f"hybridml:index:{resource.__name__}": resource for resource in (HostFile, HostService)
-}
+_ALL: tuple[type[Resource[Any, Any]], ...] = (
+    HostFile,
+    HostKey,
+    HostService,
+    SageMakerDeployment,
+    VertexDeployment,
+    VertexModel,
+)
+
+RESOURCES: Mapping[str, type[Resource[Any, Any]]] = {f"hybridml:index:{kind.__name__}": kind for kind in _ALL}
 """Every own resource by its token."""
