@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from hybridml.targets.aws.encryption import EncryptionKey, EncryptionKeyArgs
 from hybridml.targets.aws.endpoint import Endpoint, EndpointArgs
-from hybridml.targets.aws.names import sagemaker_name
+from hybridml.targets.aws.names import sagemaker_name, shared_tags
 from hybridml.targets.aws.storage import ArtifactStore, ArtifactStoreArgs
 from hybridml.targets.base import EndpointOutputs
 
@@ -23,7 +23,7 @@ class Foundation(pulumi.ComponentResource):
 
     def __init__(self, name: str, target: AwsTarget, stack: StackContext, opts: pulumi.ResourceOptions) -> None:
         super().__init__("hybridml:index:AwsFoundation", name, {}, opts)
-        self._target, self._stack, tags = target, stack, stack.tags()
+        self._target, self._stack, tags = target, stack, shared_tags(stack)
         provider = _provider(name, target, pulumi.ResourceOptions(parent=self))
         self._placed = pulumi.ResourceOptions(providers={"aws": provider})
         child = pulumi.ResourceOptions(parent=self, providers={"aws": provider})
@@ -46,7 +46,7 @@ class Foundation(pulumi.ComponentResource):
                 key_arn=self._key.arn,
                 keep=not stack.disposable,
                 lock_days=target.object_lock_days,
-                tags={**tags, "data-role": "registry"},
+                tags={**tags, "data-role": "artifacts"},
             ),
             child,
         )

@@ -49,6 +49,11 @@ def repository(image: str) -> Repository | None:
     return Repository(match["account"], match["region"], match["name"]) if match else None
 
 
+def shared_tags(stack: StackContext) -> dict[str, str]:
+    """The tags of what endpoints share: owned by the project, and as strict as the strictest that a cloud may hold."""
+    return stack.tags(owner=stack.project, **{"data-class": "confidential"})
+
+
 def version_tags(stack: StackContext, name: str, spec: EndpointSpec, version: str) -> dict[str, str]:
     """The tags of what serves one version: the endpoint's, and where the version comes from."""
     model = spec.versions[version]

@@ -86,12 +86,7 @@ def _placed(spec: EndpointSpec, target: AwsTarget) -> Refused:
         yield "data_class", Refusal("is a cloud", "place the endpoint on premises, or correct data_class")
     if spec.port is not None:
         yield "port", Refusal("serves no port of this machine", "remove port for this stack")
-    if spec.placement and spec.placement.overflow:
-        yield (
-            "placement.overflow",
-            Refusal("takes no overflow in this release", "remove overflow, or serve from one target"),
-        )
-    if len(set(target.subnet_ids)) == 0 or not target.security_group_ids:
+    if not target.subnet_ids or not target.security_group_ids:
         yield (
             "placement.primary",
             Refusal(
