@@ -51,7 +51,7 @@ class ModelEndpoint(pulumi.ComponentResource):
         problems = find(target.kind).refusals(name, spec, target)
         if problems:
             raise ConfigurationError(problems)
-        super().__init__("hybridml:index:ModelEndpoint", name, {}, opts)
+        super().__init__("hybridml:index:ModelEndpoint", name, _judged(spec, target), opts)
         child = pulumi.ResourceOptions(parent=self)
         foundation = args.foundation or find(target.kind).foundation(name, target, _alone(args), child)
         placed = foundation.endpoint(name, spec, child)
@@ -64,6 +64,22 @@ def _spec(name: str, args: ModelEndpointArgs) -> EndpointSpec:
     from hybridml.spec import EndpointSpec
 
     return args.spec if isinstance(args.spec, EndpointSpec) else EndpointSpec.from_mapping(name, args.spec)
+
+
+def _judged(spec: EndpointSpec, target: TargetSpec) -> dict[str, Any]:
+    """What policies ask about an endpoint wherever it runs: its target, whose it is, and every version's artifact."""
+    return {
+        "target": str(target.kind),
+        "owner": str(spec.owner),
+        "dataClass": str(spec.data_class),
+        "versions": {
+            str(name): {
+                "format": str(version.format),
+                "artifact": version.artifact.model_dump(mode="json", exclude_none=True),
+            }
+            for name, version in spec.versions.items()
+        },
+    }
 
 
 def _target(args: ModelEndpointArgs) -> TargetSpec:
