@@ -27,7 +27,7 @@ def models_in(annotation: Any) -> list[Model]:
         return models_in(get_args(annotation)[0])
     if origin is tuple:
         return models_in(get_args(annotation)[0])
-    if origin is not None and issubclass(origin, Mapping):
+    if isinstance(origin, type) and issubclass(origin, Mapping):
         return models_in(get_args(annotation)[1])
     return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
 
@@ -50,7 +50,7 @@ def _keyed(annotation: Any) -> bool:
     origin = get_origin(annotation)
     if origin in {Union, UnionType}:
         return any(_keyed(part) for part in get_args(annotation))
-    return origin is tuple or (origin is not None and isinstance(origin, type) and issubclass(origin, Mapping))
+    return origin is tuple or (isinstance(origin, type) and issubclass(origin, Mapping))
 
 
 def _one_of(models: list[Model], kind: str | None) -> Model | None:
