@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hybridml.targets.kubernetes.labels import selector
+
+if TYPE_CHECKING:
+    from hybridml.spec.target import Gateway
 
 Manifest = dict[str, object]
 """The `spec` of a Kubernetes object, in Kubernetes' own spelling."""
 
 SERVING_PORT_NAME = "http"
 """Name of the serving port on pods and Services."""
+CONTROLLER_NAMESPACE = "envoy-gateway-system"
+"""Namespace of the Envoy Gateway controller."""
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """Label that the API server puts on every namespace."""
 
@@ -30,14 +36,26 @@ def allow_dns() -> Manifest:
     return {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [server], "ports": ports}]}
 
 
-def allow_gateway(endpoint: str, namespace: str) -> Manifest:
-    """The gateway's proxies in `namespace`, and nobody else, reach the model servers of `endpoint`."""
-    proxies = {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: namespace}}}
+def allow_gateway(endpoint: str, gateway: Gateway) -> Manifest:
+    """The proxies of `gateway`, and nobody else, reach the model servers of `endpoint`.
+
+    Envoy Gateway runs them in the Gateway's namespace or in its own, where they are told apart by labels.
+    Source: Envoy Gateway, "Gateway Namespace Mode".
+    """
+    owner = "gateway.envoyproxy.io/owning-gateway"
+    labelled = {f"{owner}-name": gateway.name, f"{owner}-namespace": gateway.namespace}
+    proxies = [
+        {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: gateway.namespace}}},
+        {
+            "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: CONTROLLER_NAMESPACE}},
+            "podSelector": {"matchLabels": labelled},
+        },
+    ]
     ports = [{"protocol": "TCP", "port": SERVING_PORT_NAME}]
     return {
         "podSelector": {"matchLabels": selector(endpoint)},
         "policyTypes": ["Ingress"],
-        "ingress": [{"from": [proxies], "ports": ports}],
+        "ingress": [{"from": proxies, "ports": ports}],
     }
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hybridml.targets.kubernetes.labels import selector
 from hybridml.targets.kubernetes.network import SERVING_PORT_NAME, Manifest
 
-MODEL_FOLDER = "/opt/model"
-"""Where a container finds the verified artifact: the file or folder `model` below it."""
+MODEL_ROOT = "/opt/ml"
+"""Volume of the verified artifact."""
+MODEL = f"{MODEL_ROOT}/model"
+"""Where a container finds the verified artifact; the same place as on SageMaker, so that one image serves both."""
 CODE_FOLDER = "/opt/hybridml"
 """Where the verifier lies."""
 SOURCE_FOLDER = "/mnt/source"
 """Where a claim that holds the artifact is mounted, read-only."""
-VERIFIER = "verify_artifact.py"
-"""File name of the verifier, and its key in the ConfigMap."""
+CREDENTIALS_FOLDER = "/var/run/secrets/artifacts"
+"""Where the Secret with the store's credentials is mounted: its key `credentials` is an AWS credentials file."""
+CODE = {"verify_artifact.py": "verify_artifact.py", "digest.py": "hybridml/spec/digest.py"}
+"""Key in the ConfigMap of the verifier to its path in the container."""
+TMP = "/tmp"  # noqa: S108 - a volume of its own; the root is read-only
+"""The only other place where a container writes."""
 UNPRIVILEGED = 10001
 """User and group of every container; above 10,000, so that it clashes with no user of the node."""
 EVICT_AFTER_SECONDS = 15
@@ -51,19 +57,33 @@ class Server:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Artifact:
+class Source:
     """What is fetched and verified before the server starts."""
 
     uri: str
     """Where the artifact lies, as the verifier reads it."""
     sha256: str
     """Digest it must have; empty while not yet known, and then nothing is served."""
-    code: str
-    """ConfigMap that holds the verifier."""
     claim: str | None = None
     """Claim that is mounted read-only at `SOURCE_FOLDER`."""
-    env: Mapping[str, str]
+    secret: str | None = None
+    """Secret that is mounted at `CREDENTIALS_FOLDER`."""
+    env: Mapping[str, str] = field(default_factory=dict)
     """Environment of the verifier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where pods run and as whom."""
+
+    account: str
+    """Service account."""
+    code: str
+    """ConfigMap that holds the verifier."""
+    node_selector: Mapping[str, str]
+    """Labels of the nodes."""
+    storage_class: str | None
+    """Class of the volume that holds the artifact; the node's own disk when None."""
 
 
 def deployment(
@@ -71,10 +91,11 @@ def deployment(
     version: str,
     *,
     replicas: int,
-    account: str,
     labels: Mapping[str, str],
+    annotations: Mapping[str, str],
     server: Server,
-    artifact: Artifact,
+    source: Source,
+    place: Place,
 ) -> Manifest:
     """The Deployment of one version: no replica goes before its successor answers."""
     chosen = selector(endpoint, version)
@@ -85,8 +106,8 @@ def deployment(
         "selector": {"matchLabels": chosen},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "template": {
-            "metadata": {"labels": {**labels, **chosen}},
-            "spec": _pod(chosen, account, server, artifact),
+            "metadata": {"labels": {**labels, **chosen}, "annotations": dict(annotations)},
+            "spec": _pod(chosen, server, source, place),
         },
     }
 
@@ -109,9 +130,9 @@ def disruption_budget(endpoint: str, version: str) -> Manifest:
     }
 
 
-def _pod(chosen: Mapping[str, str], account: str, server: Server, artifact: Artifact) -> Manifest:
+def _pod(chosen: Mapping[str, str], server: Server, source: Source, place: Place) -> Manifest:
     return {
-        "serviceAccountName": account,
+        "serviceAccountName": place.account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
@@ -123,21 +144,24 @@ def _pod(chosen: Mapping[str, str], account: str, server: Server, artifact: Arti
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "tolerations": _tolerations(server),
-        "topologySpreadConstraints": [_spread(key, chosen) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")],
-        "initContainers": [_verifier(server.image, artifact)],
+        "topologySpreadConstraints": [
+            _spread(key, chosen) for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        ],
+        **({"nodeSelector": dict(place.node_selector)} if place.node_selector else {}),
+        "initContainers": [_verifier(server.image, source)],
         "containers": [_container(server)],
-        "volumes": _volumes(artifact),
+        "volumes": _volumes(source, place),
     }
 
 
 def _tolerations(server: Server) -> list[Manifest]:
     lost = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-    patience = [
+    patience: list[Manifest] = [
         {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": EVICT_AFTER_SECONDS}
         for key in lost
     ]
-    accelerated = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}] if GPU in server.resources else []
-    return [*patience, *accelerated]
+    accelerated: list[Manifest] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    return [*patience, *(accelerated if GPU in server.resources else [])]
 
 
 def _spread(key: str, chosen: Mapping[str, str]) -> Manifest:
@@ -150,20 +174,24 @@ def _spread(key: str, chosen: Mapping[str, str]) -> Manifest:
     }
 
 
-def _verifier(image: str, artifact: Artifact) -> Manifest:
-    mounts = [_mount("model", MODEL_FOLDER), _mount("tmp", "/tmp"), _mount("code", CODE_FOLDER, read_only=True)]
-    source = [_mount("source", SOURCE_FOLDER, read_only=True)] if artifact.claim else []
+def _verifier(image: str, source: Source) -> Manifest:
     limits = {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": MODEL_ROOM}
     return {
         "name": "verify-artifact",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python", f"{CODE_FOLDER}/{VERIFIER}"],
-        "args": [artifact.uri, artifact.sha256, MODEL_FOLDER],
-        "env": _env({"HOME": "/tmp", **artifact.env}),
+        "command": ["python", f"{CODE_FOLDER}/verify_artifact.py"],
+        "args": [source.uri, source.sha256, MODEL_ROOT],
+        "env": _env({"HOME": TMP, "PYTHONDONTWRITEBYTECODE": "1", **source.env}),
         "resources": {"requests": limits, "limits": limits},
         "securityContext": _restricted(),
-        "volumeMounts": [*mounts, *source],
+        "volumeMounts": [
+            _mount("model", MODEL_ROOT),
+            _mount("tmp", TMP),
+            _mount("code", CODE_FOLDER, read_only=True),
+            *([_mount("source", SOURCE_FOLDER, read_only=True)] if source.claim else []),
+            *([_mount("credentials", CREDENTIALS_FOLDER, read_only=True)] if source.secret else []),
+        ],
     }
 
 
@@ -174,7 +202,7 @@ def _container(server: Server) -> Manifest:
         "image": server.image,
         "imagePullPolicy": "IfNotPresent",
         **({"command": list(server.command)} if server.command else {}),
-        "env": _env({"HOME": "/tmp", **server.env}),
+        "env": _env({"HOME": TMP, **server.env}),
         "ports": [{"name": SERVING_PORT_NAME, "containerPort": server.port, "protocol": "TCP"}],
         "resources": {"requests": dict(server.resources), "limits": dict(server.resources)},
         "securityContext": _restricted(),
@@ -182,7 +210,7 @@ def _container(server: Server) -> Manifest:
         "readinessProbe": {**probe, "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 2},
         "livenessProbe": {**probe, "periodSeconds": 10, "timeoutSeconds": 5, "failureThreshold": 6},
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
-        "volumeMounts": [_mount("model", MODEL_FOLDER, read_only=True), _mount("tmp", "/tmp")],
+        "volumeMounts": [_mount("model", MODEL_ROOT, read_only=True), _mount("tmp", TMP)],
     }
 
 
@@ -197,15 +225,30 @@ def _restricted() -> Manifest:
     }
 
 
-def _volumes(artifact: Artifact) -> list[Manifest]:
-    own: list[Manifest] = [
-        {"name": "model", "emptyDir": {"sizeLimit": MODEL_ROOM}},
+def _volumes(source: Source, place: Place) -> list[Manifest]:
+    items = [{"key": key, "path": path} for key, path in sorted(CODE.items())]
+    volumes: list[Manifest] = [
+        _model_volume(place.storage_class),
         {"name": "tmp", "emptyDir": {"sizeLimit": SCRATCH}},
-        {"name": "code", "configMap": {"name": artifact.code, "defaultMode": 0o444}},
+        {"name": "code", "configMap": {"name": place.code, "items": items, "defaultMode": 0o444}},
     ]
-    if not artifact.claim:
-        return own
-    return [*own, {"name": "source", "persistentVolumeClaim": {"claimName": artifact.claim, "readOnly": True}}]
+    if source.claim:
+        volumes.append({"name": "source", "persistentVolumeClaim": {"claimName": source.claim, "readOnly": True}})
+    if source.secret:
+        volumes.append({"name": "credentials", "secret": {"secretName": source.secret, "defaultMode": 0o440}})
+    return volumes
+
+
+def _model_volume(storage_class: str | None) -> Manifest:
+    """A volume that lives as long as the pod."""
+    if not storage_class:
+        return {"name": "model", "emptyDir": {"sizeLimit": MODEL_ROOM}}
+    claim = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": storage_class,
+        "resources": {"requests": {"storage": MODEL_ROOM}},
+    }
+    return {"name": "model", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
 
 
 def _env(variables: Mapping[str, str]) -> list[Manifest]:

@@ -1,57 +1,72 @@
 """Fetches a model artifact and refuses to go on unless its digest is the one that was asked for.
 
-Runs in the init container of a serving pod, as a file of its own: nothing of this package is in that image. The
-digest is the one of `hybridml.spec.digest`; a test holds the two together.
+Runs in the init container of a serving pod, beside a copy of `hybridml/spec/digest.py` and nothing else of this
+package; the image brings `mlflow` and the client of its artifact store. Standard library only, but for the download.
 
 Usage: verify_artifact.py URI SHA256 FOLDER
+
+Leaves the artifact, a file or a folder, as `FOLDER/model`; what is not verified never has that name.
 """
 
-from __future__ import annotations
-
-import hashlib
 import shutil
 import sys
 from pathlib import Path
 
+from hybridml.spec.digest import NotAnArtifact, digest
+
 EXPECTED_ARGUMENTS = 4
 
 
-def digest(artifact: Path) -> str:
-    """SHA-256 of a file, or of the sorted list of a folder's files with theirs, as `sha256sum` prints it."""
-    if artifact.is_file():
-        return _of_file(artifact)
-    files = sorted(each.relative_to(artifact).as_posix() for each in artifact.rglob("*") if each.is_file())
-    listing = "".join(f"{_of_file(artifact / each)}  {each}\n" for each in files)
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _of_file(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def main(argv: list[str]) -> int:
-    """Fetch, verify, and leave the artifact in `FOLDER`; 0 only when the digest matches."""
+    """Fetch, verify, and put the artifact in place; 0 only when the digest matches."""
     if len(argv) != EXPECTED_ARGUMENTS:
         return _fail("usage: verify_artifact.py URI SHA256 FOLDER")
     _, uri, expected, folder = argv
     if not expected:
-        return _fail(f"{uri} has no digest: write `artifact.sha256`, nothing is served unverified")
-    target = Path(folder)
-    fetched = _fetch(uri, target)
-    found = digest(fetched)
+        return _fail(f"{uri} has no digest: write artifact.sha256, nothing is served unverified")
+    ready, incoming = Path(folder, "model"), Path(folder, "incoming")
+    if _found(ready) == expected:
+        return _say(f"{uri} is there: {expected}")
+    _remove(ready)
+    _remove(incoming)
+    fetched = _fetch(uri, incoming)
+    found = _found(fetched)
     if found != expected:
-        shutil.rmtree(target, ignore_errors=True)
+        _remove(incoming)
         return _fail(f"{uri} has digest {found}, expected {expected}: refused")
-    sys.stdout.write(f"{uri} verified: {found}\n")
-    return 0
+    fetched.rename(ready)
+    return _say(f"{uri} verified: {found}")
 
 
 def _fetch(uri: str, folder: Path) -> Path:
-    from mlflow.artifacts import download_artifacts  # noqa: PLC0415 - heavy, and not needed by the tests of `digest`
+    folder.mkdir(parents=True)
+    local = Path(uri)
+    if local.is_dir():
+        return Path(shutil.copytree(local, folder / "artifact", symlinks=True))
+    if local.is_file():
+        return Path(shutil.copy(local, folder / "artifact"))
+    from mlflow.artifacts import download_artifacts
 
-    folder.mkdir(parents=True, exist_ok=True)
     return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+
+
+def _found(path: Path) -> str:
+    try:
+        return digest(path)
+    except NotAnArtifact as reason:
+        return f"none ({reason})"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _say(message: str) -> int:
+    sys.stdout.write(f"{message}\n")
+    return 0
 
 
 def _fail(message: str) -> int:
