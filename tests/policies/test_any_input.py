@@ -42,7 +42,7 @@ def spoiled(draw: st.DrawFn) -> tuple[Any, list[dict[str, Any]]]:
     return case.rule, resources
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(spoiled())
 def test_rule_gives_a_verdict_on_anything(example: tuple[Any, list[dict[str, Any]]]) -> None:
     """No value of any type in any property makes a rule raise."""
@@ -54,7 +54,7 @@ def test_rule_gives_a_verdict_on_anything(example: tuple[Any, list[dict[str, Any
             assert rule(resource, stack).kind in Kind
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(spoiled(), JSON)
 def test_reports_can_be_written_about_anything(example: tuple[Any, list[dict[str, Any]]], notes: Any) -> None:
     """A plan with any JSON in it is evaluated and rendered in every format."""
@@ -67,7 +67,7 @@ def test_reports_can_be_written_about_anything(example: tuple[Any, list[dict[str
     assert plan_text(plan)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(JSON, max_size=4), st.sampled_from(sorted({token for rule in ALL.values() for token in rule.types})))
 def test_inputs_of_any_shape_are_judged(inputs: list[Any], token: str) -> None:
     """Inputs that are no object, or an object of odd values, are judged too."""

@@ -42,7 +42,8 @@ def _children(resources: Sequence[Entry]) -> Mapping[str, list[Entry]]:
 
 
 def _branches(parent: Entry, children: Mapping[str, list[Entry]], indent: str) -> Iterator[Line]:
-    below = children.get(_text(parent, "urn"), [])
+    urn = _text(parent, "urn")
+    below = children.get(urn, []) if urn else []
     for position, child in enumerate(below, start=1):
         last = position == len(below)
         yield [(f"{indent}{'└─ ' if last else '├─ '}", "dim"), *_resource(child)]
