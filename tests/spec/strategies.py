@@ -1,9 +1,9 @@
 """Random endpoints, stacks and projects, valid ones and such with one planted mistake, for property tests.
 
-    projects()          (endpoints, stack) that load
-    local_projects()    such that the local target also keeps everything they ask for
-    broken_projects()   a `Broken`: a project with one mistake, and what the problem must mention
-    write(project, at)  lays a project out as files; answers (endpoints folder, stack file)
+projects()          (endpoints, stack) that load
+local_projects()    such that the local target also keeps everything they ask for
+broken_projects()   a `Broken`: a project with one mistake, and what the problem must mention
+write(project, at)  lays a project out as files; answers (endpoints folder, stack file)
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ class Broken:
 
 
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
-VERSIONS = st.one_of(
-    st.integers(1, 99).map(str), st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True)
-)
+VERSIONS = st.one_of(st.integers(1, 99).map(str), st.from_regex(r"[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True))
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=12)
 DURATIONS = st.builds("{}{}".format, st.integers(1, 59), st.sampled_from("smhd"))
 SIZES = st.builds("{}{}".format, st.integers(1, 512), st.sampled_from(["Ki", "Mi", "Gi", "Ti"]))
@@ -88,7 +86,9 @@ def _versions() -> st.SearchStrategy[Tree]:
 def _runtimes(draw: st.DrawFn) -> Tree:
     gpu = sometimes({}, {"count": st.integers(0, 8), "type": TEXT})
     resources = sometimes({}, {"cpu": CPUS, "memory": SIZES, "gpu": gpu})
-    env = st.dictionaries(VARIABLES, st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8), max_size=2)
+    env = st.dictionaries(
+        VARIABLES, st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8), max_size=2
+    )
     common = {"resources": resources, "env": env}
     secrets = {"secrets": st.dictionaries(VARIABLES.map("SECRET_{}".format), SECRETS, max_size=2)}
     kind = draw(st.sampled_from(["mlflow", "triton", "vllm", "custom"]))
@@ -269,7 +269,9 @@ def _wrong_type(draw: st.DrawFn, project: Project, name: str) -> tuple[str, str]
 def _unknown_field(draw: st.DrawFn, project: Project, name: str) -> tuple[str, str]:
     endpoint = project.endpoints[name]
     closed = [()] + [
-        path for path, value in nodes(endpoint) if isinstance(value, dict) and path != ("versions",) and path[-1] not in _FREE
+        path
+        for path, value in nodes(endpoint)
+        if isinstance(value, dict) and path != ("versions",) and path[-1] not in _FREE
     ]
     path = draw(st.sampled_from(closed))
     put(endpoint, (*path, "surprise"), draw(st.sampled_from([None, 1, "x", {}])))

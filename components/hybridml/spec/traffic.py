@@ -202,7 +202,11 @@ def _rollout_findings(rollout: Rollout) -> Iterator[Finding]:
     if rollout.strategy is Strategy.CANARY and not rollout.steps:
         yield Finding(path=("steps",), message="a canary has steps", fix="add steps, or set strategy: all-at-once")
     if rollout.strategy is Strategy.ALL_AT_ONCE and rollout.steps:
-        yield Finding(path=("steps",), message="all-at-once has no steps", fix="remove steps, or set strategy: canary")
+        yield Finding(
+            path=("steps",),
+            message="all-at-once has no steps",
+            fix="remove steps (`steps: null` in a stack), or set strategy: canary",
+        )
     for index, (before, after) in enumerate(pairwise(rollout.steps), start=1):
         if after <= before:
             yield Finding(
