@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridml.provider.resource import Resource
+from hybridml.provider.resources.envoy_config import EnvoyConfig
 from hybridml.provider.resources.host_file import HostFile
 from hybridml.provider.resources.host_key import HostKey
 from hybridml.provider.resources.host_service import HostService
@@ -13,6 +14,7 @@ from hybridml.provider.resources.sagemaker_deployment import SageMakerDeployment
 from hybridml.provider.resources.vertex import VertexDeployment, VertexModel
 
 _ALL: tuple[type[Resource[Any, Any]], ...] = (
+    EnvoyConfig,
     HostFile,
     HostKey,
     HostService,
