@@ -71,15 +71,18 @@ def _rule(findings: list[Finding]) -> Iterator[Line]:
         (f"  ({first.rule.severity.value}{level})", "dim"),
     ]
     for finding in findings:
-        yield [("    ", ""), (finding.name, "cyan"), (f"  {finding.type}", "dim"), (_place(finding), "dim")]
+        yield [
+            ("    ", ""),
+            (finding.name, "cyan"),
+            (f"  {finding.type}", "dim"),
+            (_place(finding.file, finding.line), "dim"),
+        ]
         yield [(f"      {finding.reason}", "")]
     yield [("    fix: ", "green"), (first.rule.fix, "")]
 
 
-def _place(finding: Finding) -> str:
-    if not finding.file:
-        return ""
-    return f"  {finding.file}:{finding.line}" if finding.line else f"  {finding.file}"
+def _place(file: str, line: int) -> str:
+    return f"  {file}:{line}" if file and line else f"  {file}" if file else ""
 
 
 def _section(title: str, lines: list[Line]) -> Iterator[Line]:
@@ -100,6 +103,6 @@ def _waived(finding: Finding) -> Line:
 
 def _stale(use: WaiverUse) -> Line:
     waiver = use.waiver
-    place = f"  {waiver.file}:{waiver.line}" if waiver.file else ""
+    place = _place(waiver.file, waiver.line)
     state = _STATES[use.state].format(expires=waiver.expires.isoformat())
     return [(f"{waiver.policy}  {waiver.urn}  ", ""), (state, "yellow"), (f"  {waiver.owner}{place}", "dim")]

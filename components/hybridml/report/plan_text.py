@@ -20,8 +20,8 @@ def plan_text(plan: Mapping[str, object], *, colour: bool = False) -> str:
 def _lines(plan: Mapping[str, object], resources: Sequence[Entry]) -> Iterator[Line]:
     count = f"{len(resources)} resource{'' if len(resources) == 1 else 's'}"
     yield [(f"{_text(plan, 'project')}/{_text(plan, 'stack')}", "bold"), (f"  {count}", "dim")]
-    yield []
     children = _children(resources)
+    yield from [[]] if resources else []
     for root in children.get("", []):
         yield _resource(root)
         yield from _branches(root, children, "")
