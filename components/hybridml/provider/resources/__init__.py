@@ -10,6 +10,7 @@ from hybridml.provider.resources.envoy_config import EnvoyConfig
 from hybridml.provider.resources.host_file import HostFile
 from hybridml.provider.resources.host_key import HostKey
 from hybridml.provider.resources.host_service import HostService
+from hybridml.provider.resources.model_version import ModelVersion
 from hybridml.provider.resources.sagemaker_deployment import SageMakerDeployment
 from hybridml.provider.resources.vertex import VertexDeployment, VertexModel
 
@@ -18,6 +19,7 @@ _ALL: tuple[type[Resource[Any, Any]], ...] = (
     HostFile,
     HostKey,
     HostService,
+    ModelVersion,
     SageMakerDeployment,
     VertexDeployment,
     VertexModel,

@@ -1,0 +1,206 @@
+"""`ModelVersion` against a real MLflow server on loopback."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import grpc
+import pytest
+from hybridml.provider import processes
+from hybridml.provider.wire import Secret
+from hybridml.spec.digest import digest
+
+from .conftest import Engine
+
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="mlflow is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Iterator[str]:
+    """The address of an MLflow server, supervised like any other service."""
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    argv = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    store = ["--backend-store-uri", f"sqlite:///{folder}/registry.db", "--artifacts-destination", f"{folder}/artifacts"]
+    asked = {
+        "argv": [*argv, *store],
+        "env": {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        "directory": str(folder),
+        "port": port,
+        "health": {"path": "/health"},
+        "stopGrace": "3s",
+    }
+    state = engine.create("HostService", engine.check("HostService", asked))[1]
+    yield str(state["url"])
+    processes.stop(folder / str(state["instance"]), 3.0)
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    (folder / "data").mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors: {}\n")
+    (folder / "data" / "a b.bin").write_bytes(bytes(range(256)))
+    return folder
+
+
+def asked(registry: str, artifact: Path, model: str, **more: Any) -> dict[str, Any]:
+    return {
+        "trackingUri": registry,
+        "model": model,
+        "version": "3",
+        "source": str(artifact),
+        "sha256": digest(artifact),
+        "card": "# Churn\nPredicts who leaves.",
+        "signature": '{"inputs": "[]"}',
+        "lineage": {"git": "abc123", "data": "dvc:1"},
+        "tags": {"owner": "team-growth"},
+        "aliases": ["champion"],
+        **more,
+    }
+
+
+def api(registry: str, path: str) -> dict[str, Any]:
+    with urlopen(f"{registry}/api/2.0/mlflow/{path}") as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def versions(registry: str, model: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = api(registry, f"model-versions/search?filter=name%3D%27{model}%27").get(
+        "model_versions", []
+    )
+    return found
+
+
+def test_a_version_is_registered_with_all_that_is_known(engine: Engine, registry: str, artifact: Path) -> None:
+    """Digest, signature, card, lineage, tags and alias are in the registry, and the bytes behind its address."""
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "churn"))
+    identity, state = engine.create("ModelVersion", inputs)
+
+    entry = api(registry, "registered-models/alias?name=churn&alias=champion")["model_version"]
+    tags = {tag["key"]: tag["value"] for tag in entry["tags"]}
+    assert (identity, state["registryVersion"]) == ("churn/1", "1")
+    assert tags == {
+        "hybridml.version": "3",
+        "hybridml.sha256": digest(artifact),
+        "hybridml.signature": '{"inputs": "[]"}',
+        "hybridml.lineage.git": "abc123",
+        "hybridml.lineage.data": "dvc:1",
+        "owner": "team-growth",
+    }
+    assert entry["description"] == "# Churn\nPredicts who leaves."
+    path = entry["source"].removeprefix("mlflow-artifacts:/")
+    with urlopen(f"{registry}/api/2.0/mlflow-artifacts/artifacts/{path}/data/a%20b.bin") as answer:
+        assert answer.read() == bytes(range(256))
+
+
+def test_a_repeated_run_adds_nothing(engine: Engine, registry: str, artifact: Path) -> None:
+    """Creating twice finds the entry by version and digest."""
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "again"))
+
+    assert engine.create("ModelVersion", inputs) == engine.create("ModelVersion", inputs)
+    assert len(versions(registry, "again")) == 1
+
+
+def test_card_tags_and_aliases_change_in_place(engine: Engine, registry: str, artifact: Path) -> None:
+    """An update rewrites what changed and removes what is no longer asked for; the number stays."""
+    old = engine.check("ModelVersion", asked(registry, artifact, "inplace"))
+    _, state = engine.create("ModelVersion", old)
+    new = engine.check(
+        "ModelVersion", asked(registry, artifact, "inplace", card="new", tags={"tier": "1"}, aliases=["challenger"])
+    )
+
+    changes = engine.diff("ModelVersion", state, old, new)
+    assert (sorted(changes.diffs), list(changes.replaces)) == (["aliases", "card", "tags"], [])
+    assert engine.update("ModelVersion", state, new, preview=True)["registryVersion"] == "1"
+    engine.update("ModelVersion", state, new)
+
+    entry = api(registry, "registered-models/alias?name=inplace&alias=challenger")["model_version"]
+    tags = {tag["key"] for tag in entry["tags"] if not tag["key"].startswith("hybridml.")}
+    assert (entry["version"], entry["description"], tags) == ("1", "new", {"tier"})
+    model = api(registry, "registered-models/get?name=inplace")["registered_model"]
+    assert [pair["alias"] for pair in model["aliases"]] == ["challenger"]
+
+
+def test_other_bytes_are_another_version(engine: Engine, registry: str, artifact: Path) -> None:
+    """A changed artifact replaces the entry, the old one first, and the model goes with its last entry."""
+    old = engine.check("ModelVersion", asked(registry, artifact, "bytes"))
+    _, state = engine.create("ModelVersion", old)
+    (artifact / "MLmodel").write_text("flavors: {python_function: {}}\n")
+    new = engine.check("ModelVersion", asked(registry, artifact, "bytes"))
+
+    changes = engine.diff("ModelVersion", state, old, new)
+    assert (list(changes.replaces), changes.deleteBeforeReplace) == (["sha256"], True)
+    engine.delete("ModelVersion", state)
+    assert engine.read("ModelVersion", state, old) is None
+    _, after = engine.create("ModelVersion", new)
+    assert len(versions(registry, "bytes")) == 1
+    engine.delete("ModelVersion", after)
+    engine.delete("ModelVersion", after)
+    models = api(registry, "registered-models/search")["registered_models"]
+    assert "bytes" not in [model["name"] for model in models]
+
+
+def test_a_corrupted_artifact_is_not_registered(engine: Engine, registry: str, artifact: Path) -> None:
+    """The digest is verified before anything is uploaded."""
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "corrupt"))
+    (artifact / "MLmodel").write_text("tampered")
+
+    with pytest.raises(grpc.RpcError, match="it is not registered"):
+        engine.create("ModelVersion", inputs)
+    assert versions(registry, "corrupt") == []
+
+
+def test_a_remote_artifact_is_registered_where_it_is(engine: Engine, registry: str, artifact: Path) -> None:
+    """An address is the entry's source; nothing is copied."""
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "remote", source="s3://models/churn/3/"))
+    engine.create("ModelVersion", inputs)
+
+    assert [entry["source"] for entry in versions(registry, "remote")] == ["s3://models/churn/3/"]
+
+
+def test_without_a_registry_one_message_says_so(engine: Engine, artifact: Path) -> None:
+    """Nobody listens: create says where it asked, delete and read of a local registry let it pass."""
+    inputs = engine.check("ModelVersion", asked("http://127.0.0.1:1", artifact, "churn"))
+
+    with pytest.raises(grpc.RpcError, match=r"no MLflow server answers at http://127\.0\.0\.1:1"):
+        engine.create("ModelVersion", inputs)
+    state = {**inputs, "registryVersion": "1"}
+    engine.delete("ModelVersion", state)
+    assert engine.read("ModelVersion", state, inputs) is not None
+
+
+def test_addresses_and_tags_are_checked(engine: Engine, artifact: Path) -> None:
+    """Plain HTTP stays on this machine, passwords stay out of addresses, and our own tags are ours."""
+    bad = {"model": "a/b", "tags": {"hybridml.version": "9"}, "sha256": "x"}
+    failures = engine.failures("ModelVersion", asked("http://registry.example.com", artifact, "m") | bad)
+    assert failures == {
+        "trackingUri": "must be https:// beyond this machine",
+        "model": "must be a name without slash, colon, dot or space, not 'a/b'",
+        "sha256": "must be 64 lower-case hexadecimal digits, not 'x'",
+        'tags["hybridml.version"]': "must not begin with `hybridml.`: those tags are set here",
+    }
+    failures = engine.failures("ModelVersion", asked("https://me:pw@registry.example.com", artifact, "m"))
+    assert failures == {"trackingUri": "must be an http:// or https:// address without a password"}
+
+
+def test_a_secret_tag_stays_secret(engine: Engine, artifact: Path) -> None:
+    """The registry's number is public even when a tag is secret."""
+    inputs = engine.check("ModelVersion", asked("http://127.0.0.1:1", artifact, "m", tags={"t": Secret("hush")}))
+    _, state = engine.create("ModelVersion", inputs, preview=True)
+
+    assert state["tags"] == {"t": Secret("hush")}
+    assert not isinstance(state["registryVersion"], Secret)
