@@ -105,7 +105,10 @@ class Process:
         found = running(tag)
         if not found:
             started = subprocess.Popen(
-                [sys.executable, "-c", SLEEP, tag], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                [sys.executable, "-c", SLEEP, tag],
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
             found = [started.pid]
         return tag, {**inputs, "pid": found[0], "where": f"here:{tag}"}
@@ -150,7 +153,7 @@ def faults(request, inputs, verb, context):
     if given.get("die") == verb:
         os.kill(os.getpid(), signal.SIGKILL)
     if given.get("fail") == verb:
-        print("a line for the log", file=sys.stderr, flush=True)
+        sys.stderr.write("a line for the log\n")
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"cannot {verb} with {given.get('word', 'this')}")
     if given.get("half") == verb:
         half = provider_pb2.ErrorResourceInitFailed(id="half", properties=write(inputs), reasons=["never healthy"])
@@ -236,7 +239,8 @@ def main():
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    print(port, flush=True)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
     server.wait_for_termination()
 
 
