@@ -58,6 +58,7 @@ def test_broken_projects_say_where_and_why(broken: Broken) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @FULL
 @given(projects())
 def test_a_thousand_valid_projects_load(project: Project) -> None:
@@ -66,6 +67,7 @@ def test_a_thousand_valid_projects_load(project: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @FULL
 @given(broken_projects())
 def test_a_thousand_broken_projects_say_where_and_why(broken: Broken) -> None:

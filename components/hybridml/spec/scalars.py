@@ -104,7 +104,7 @@ _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LABEL_MEANING = "lower-case letters, digits and inner hyphens"
 _PATH = r"[A-Za-z0-9._/][A-Za-z0-9._/@+=-]*"
 _BUCKET = r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"
-_KEY = r"(/[A-Za-z0-9._/@+=%-]*)?"
+_KEY = r"(/[A-Za-z0-9._/:@+=%-]*)?"
 _HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?"
 
 
