@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hybridml.proxy import Authentication, Listener, Traffic, Upstream, bootstrap, clusters, discovery, routes, to_json
+from hybridml.proxy.routes import ROUTE_NAME
 
 ISSUER, AUDIENCE, GROUP = "hybridml", "churn", "scoring-clients"
 
@@ -130,10 +131,29 @@ class Stage:
     _version: int = 0
 
     def configure(self, traffic: Traffic, upstreams: Iterable[Upstream]) -> None:
-        """Renames clusters and routes into place: old and new clusters first, the routes next."""
+        """Renames clusters and routes into place, before Envoy starts."""
+        self.write_clusters(upstreams)
+        self.write_routes(traffic)
+
+    def write_clusters(self, upstreams: Iterable[Upstream]) -> None:
+        """Renames the clusters into place."""
         self._version += 1
         self._replace("clusters.json", to_json(discovery(str(self._version), clusters(upstreams))))
+
+    def write_routes(self, traffic: Traffic) -> None:
+        """Renames the routes into place."""
+        self._version += 1
         self._replace("routes.json", to_json(discovery(str(self._version), routes(traffic))))
+
+    def move(self, traffic: Traffic, upstreams: Iterable[Upstream]) -> None:
+        """Changes clusters, then routes, of the running Envoy; each step waits until it is taken over."""
+        self._taken("cluster_manager.cds", lambda: self.write_clusters(upstreams))
+        self._taken(f"http.endpoint.rds.{ROUTE_NAME}", lambda: self.write_routes(traffic))
+
+    def _taken(self, subscription: str, write: Callable[[], None]) -> None:
+        before = self.stat(f"{subscription}.update_success")
+        write()
+        self.wait_until(f"{subscription}.update_success", before + 1)
 
     def write_bootstrap(self) -> None:
         """The bootstrap of this stage's port and key."""

@@ -102,10 +102,7 @@ def _http(listener: Listener) -> Message:
         server_header_transformation="PASS_THROUGH",
         stream_idle_timeout="300s",
         request_timeout="120s",
-        common_http_protocol_options={
-            "idle_timeout": "3600s",
-            "headers_with_underscores_action": "REJECT_REQUEST",
-        },
+        common_http_protocol_options={"idle_timeout": "3600s"},
     )
 
 

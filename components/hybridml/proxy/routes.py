@@ -173,10 +173,9 @@ def _only(groups: tuple[str, ...]) -> Message:
 
 def _member(group: str) -> Message:
     """A caller whose verified token lists the group."""
-    return {
-        "metadata": {
-            "filter": JWT_FILTER,
-            "path": [{"key": CLAIMS_KEY}, {"key": "groups"}],
-            "value": {"list_match": {"one_of": {"string_match": {"exact": group}}}},
-        }
+    claim = {
+        "filter": JWT_FILTER,
+        "path": [{"key": CLAIMS_KEY}, {"key": "groups"}],
+        "value": {"list_match": {"one_of": {"string_match": {"exact": group}}}},
     }
+    return {"sourced_metadata": {"metadata_matcher": claim, "metadata_source": "DYNAMIC"}}
