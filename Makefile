@@ -15,6 +15,8 @@ export UV_CACHE_DIR ?= $(CACHE)/uv
 export PIP_NO_CACHE_DIR := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export UV_PYTHON_DOWNLOADS := never
+# pip asks `rustc` for its version, and rustup answers by making a folder in the home folder.
+export RUSTUP_HOME := $(CACHE)/rustup
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 # uv compiles bytecode as it installs, inside the environment; the variable above would forbid it.
@@ -57,28 +59,28 @@ FIND_PYTHON = for python in "$${PYTHON:-}" python3 python3.14 python3.13 python3
 	echo "hybridml needs Python 3.11 or later with its venv module; found none. Install one, or say where it is: make setup PYTHON=/path/to/python3.11" >&2; exit 1
 
 %/.python:
-	python=$$($(FIND_PYTHON)); "$$python" -m venv $*
+	@python=$$($(FIND_PYTHON)); "$$python" -m venv $*
 	@touch $@
 
 .venv/.build: requirements-build.lock | .venv/.python
 	@echo "installing the installer"
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-build.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-build.lock
 	@touch $@
 
 .venv/.installed: requirements-all.lock pyproject.toml .venv/.build
 	@echo "installing what hybridml needs (.venv)"
-	$(INSTALL) --python $(BIN)/python -r requirements-all.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(INSTALL) --python $(BIN)/python -r requirements-all.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.dev: requirements-dev.lock .venv/.installed
 	@echo "installing the tools of development (.venv)"
-	$(INSTALL) --python $(BIN)/python -r requirements-dev.lock
+	@$(INSTALL) --python $(BIN)/python -r requirements-dev.lock
 	@touch $@
 
 components/.venv/.installed: components/requirements.lock .venv/.build | components/.venv/.python
 	@echo "installing the plugin's own environment (components/.venv)"
-	$(INSTALL) --python components/.venv/bin/python -r components/requirements.lock
+	@$(INSTALL) --python components/.venv/bin/python -r components/requirements.lock
 	@touch $@
 
 .PRECIOUS: %/.python
