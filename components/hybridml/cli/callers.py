@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 from collections.abc import Mapping
@@ -17,13 +18,14 @@ CURL_SECONDS = 12 * 3600
 
 def token(authentication: Mapping[str, Any], *, group: str | None, seconds: int) -> str:
     """A token that the endpoint accepts, for a caller in `group` or in the first group that may call."""
-    from hybridml.provider.keys import mint
+    from hybridml.provider.tokens import mint
 
     groups = [group] if group else list(authentication.get("groups") or [])[:1]
     return mint(
         Path(str(authentication["key"])),
         issuer=str(authentication["issuer"]),
         audience=str(authentication["audience"]),
+        subject=getpass.getuser(),
         groups=groups,
         lifetime=seconds,
     )
