@@ -47,8 +47,6 @@ def without_ignored(new: Properties, old: Properties, ignored: Iterable[str]) ->
     """The new inputs with every ignored path as it was in the old ones."""
     result: dict[str, Value] = copy.deepcopy(dict(new))
     for path in ignored:
-        if path == WILDCARD:
-            return copy.deepcopy(dict(old))
         _carry(result, old, steps(path))
     return result
 
@@ -71,6 +69,10 @@ def _overlap(path: tuple[str | int, ...], rule: tuple[str | int, ...]) -> bool:
 def _carry(target: Any, source: Any, path: tuple[str | int, ...]) -> None:
     """Make `target` at `path` what `source` is there: absent where it is absent."""
     head, rest = path[0], path[1:]
+    if head == WILDCARD:
+        for key in _keys(target) | _keys(source):
+            _carry(target, source, (key, *rest))
+        return
     mine, theirs = _at(target, head), _at(source, head)
     if rest and isinstance(mine, dict | list) and isinstance(theirs, dict | list):
         _carry(mine, theirs, rest)
@@ -78,6 +80,10 @@ def _carry(target: Any, source: Any, path: tuple[str | int, ...]) -> None:
         target.pop(head, None)
     elif theirs is not _ABSENT and (isinstance(target, dict) or mine is not _ABSENT):
         target[head] = copy.deepcopy(theirs)
+
+
+def _keys(container: Any) -> set[str | int]:
+    return set(container) if isinstance(container, Mapping) else set(range(len(container)))
 
 
 def _at(container: Any, key: str | int) -> Any:

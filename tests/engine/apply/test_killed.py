@@ -45,7 +45,7 @@ def _stable(value: Any) -> Any:
 
 
 def kill_everywhere(sandbox: Sandbox, command: str, how: str, *, prepare: Any, finish: Any, expected: Any) -> int:
-    """Kill `command` at each line of its journal in turn; `finish` must end in `expected` each time. Counts the kills."""
+    """Kill `command` at each line of its journal in turn; each time `finish` must end in `expected`."""
     for line in range(1, 100):
         prepare()
         if not sandbox.killed(command, how, line):

@@ -90,7 +90,8 @@ class File:
             return None
         if text == str(plain(inputs).get("content", "")):
             return inputs, File.outputs(inputs)
-        return {**inputs, "content": text}, File.outputs({**inputs, "content": text})
+        found = {**inputs, "path": id_, "content": text}
+        return found, File.outputs(found)
 
     @staticmethod
     def delete(id_, inputs):
