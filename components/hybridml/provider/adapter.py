@@ -88,6 +88,12 @@ class Adapter(provider_pb2_grpc.ResourceProviderServicer):
             acceptSecrets=True, acceptOutputs=True, acceptResources=False, supportsPreview=True
         )
 
+    def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """The same, said before the configuration."""
+        return provider_pb2.ProviderHandshakeResponse(
+            accept_secrets=True, accept_outputs=True, accept_resources=False, accepts_outputs_in_check=True
+        )
+
     def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Whatever waits stops waiting and fails."""
         self.cancelled.set()

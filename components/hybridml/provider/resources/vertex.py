@@ -67,7 +67,7 @@ class VertexModelState(VertexModelInputs):
 
 def _labels_are_labels(inputs: VertexModelInputs) -> Iterator[Failure]:
     for key, value in inputs.labels.items():
-        if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, value):
+        if not re.fullmatch(_LABEL_KEY, key) or not re.fullmatch(_LABEL_VALUE, str(value)):
             reason = "must be up to 63 lower-case letters, digits, - and _, the key beginning with a letter"
             yield Failure(path=f'labels["{key}"]', reason=reason)
 
@@ -104,6 +104,7 @@ class DeployedModel:
     machine_type: str = wanted(pattern=r"[a-z0-9]+(-[a-z0-9]+)+", like="a machine type: n2-standard-2")
     min_replicas: int = wanted(1, minimum=1, maximum=1000)
     max_replicas: int | None = wanted(None, minimum=1, maximum=1000)
+    requests_per_minute: int | None = wanted(None, minimum=1)
     accelerator_type: str | None = wanted(None, pattern=r"(NVIDIA|TPU)_\w+", like="an accelerator: NVIDIA_L4")
     accelerator_count: int | None = wanted(None, minimum=1, maximum=16)
     service_account: str | None = wanted(None, **_ACCOUNT)
