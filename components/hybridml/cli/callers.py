@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,11 @@ def curl(here: Place, stack: str, name: str, endpoint: Mapping[str, Any]) -> str
     words = ["curl", "-sS", "-H", f"@{_near(header, here.root)}", "-H", "Content-Type: application/json"]
     words += ["--data", f"@{_near(Path(str(endpoint['example'])), here.root)}", str(endpoint["url"])]
     return shlex.join(words)
+
+
+def forget_curl(here: Place, stack: str) -> None:
+    """Removes the files that `curl` wrote headers to."""
+    shutil.rmtree(here.state_folder(stack) / "curl", ignore_errors=True)
 
 
 def _near(path: Path, root: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hybridml.cli import deployed, output, place, progress, pulumi_engine
-from hybridml.cli.callers import curl
+from hybridml.cli.callers import curl, forget_curl
 from hybridml.cli.options import Engine, Format
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, StateError
 
@@ -33,6 +33,8 @@ def destroy(folder: Path | None, stack: str | None, engine: Engine | None, yes: 
     """Removes everything that the stack made; the exit status."""
     run = _Run.of(folder, stack, engine or _holder(folder, stack))
     status, changes = run.embedded_destroy(yes) if run.engine is Engine.EMBEDDED else run.pulumi("destroy", yes)
+    if status == 0:
+        forget_curl(run.here, run.stack)
     if status == 0 and format_ is Format.JSON:
         output.write(output.as_json({"version": 1, "stack": run.stack, "engine": run.engine, "changes": changes}))
     return status

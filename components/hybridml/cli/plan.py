@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,7 +67,17 @@ def explain(folder: Path | None, stack: str | None, endpoint: str, format_: Form
         rows = [{"path": line.path, "value": line.value, "file": line.file, "line": line.line} for line in lines]
         output.write(output.as_json({"version": 1, "endpoint": endpoint, "values": rows}), out)
     else:
-        output.write(output.table([(each.path, f"{each.value}", f"{each.file}:{each.line}") for each in lines]), out)
+        output.write(
+            output.table([(line.path, _value(line.value), _origin(line.file, line.line)) for line in lines]), out
+        )
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _origin(file: str, line: int) -> str:
+    return f"{file}:{line}" if line else file
 
 
 def each(stacks: Iterable[str], make: Callable[[str], Made]) -> list[Made]:

@@ -76,8 +76,5 @@ def _text(found: Deployed, services: list[Service]) -> str:
 
 def _versions(endpoint: Mapping[str, Any]) -> str:
     weights = endpoint.get("weights") or {}
-    shown = (
-        f"{version} ({weights[version]:g} %)" if version in weights else version
-        for version in endpoint.get("versions") or {}
-    )
+    shown = (f"{v} ({weights[v]:g} %)" if v in weights else v for v in sorted(endpoint.get("versions") or {}))
     return ", ".join(shown)

@@ -127,6 +127,7 @@ class LocalEndpoint:
             },
             versions=store.paths,
             details={
+                "weights": {each.version: float(each.weight) for each in self.spec.traffic.variants.values()},
                 "example": store.paths[champion].apply(lambda path: f"{path}/{EXAMPLE}"),
                 "log": proxy.log,
                 "admin": str(self.directory / ADMIN),
