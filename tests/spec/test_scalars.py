@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hybridml.spec.scalars import SPELLINGS, Cpu, Duration, Image, Size
 from hybridml.spec.vocabulary import ModelFormat, QualityMetric
-from spec.project import endpoint, refusals
+from spec.project import Files, endpoint, refusals
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -119,6 +119,19 @@ def test_formats_that_run_code_are_known() -> None:
 def test_metrics_know_their_direction() -> None:
     """Errors are better when lower, scores when higher."""
     assert {str(each) for each in QualityMetric if not each.higher_is_better} == {"mae", "rmse"}
+
+
+@pytest.mark.parametrize("day", ["5", "2027-02-30", "31.3.2027", "2027-3-1", "", "2027-03-31T00:00:00"])
+def test_days_have_one_spelling(files: Files, day: str) -> None:
+    """Year, month and day, of a day that exists."""
+    waiver = "  hybridml:waivers: [{policy: ML-001, urn: '*', reason: none, owner: team, expires: %s}]\n"
+    text = files.stack.read_text()
+    files.write("stacks/Pulumi.any.yaml", text + waiver % "2027-03-31")
+    assert files.load().stack.waivers[0].expires.isoformat() == "2027-03-31"
+    files.write("stacks/Pulumi.any.yaml", text + waiver % (day or "''"))
+    (problem,) = files.problems()
+    assert "hybridml:waivers.0.expires: " in problem
+    assert "is not a day (write year, month and day, such as 2027-03-31)" in problem
 
 
 def test_every_spelling_is_said_in_words() -> None:

@@ -189,6 +189,10 @@ def _length(found: _Found) -> tuple[str, str]:
     )
 
 
+def _day(found: _Found) -> tuple[str, str]:
+    return f"{found.shown} is not a day", "write year, month and day, such as 2027-03-31"
+
+
 def _other(found: _Found) -> tuple[str, str]:
     return f"{found.shown} is not allowed", found.text
 
@@ -197,6 +201,7 @@ _SAYINGS: Final[dict[str, _Saying]] = {
     **dict.fromkeys(_NOUNS, _wrong_type),
     **dict.fromkeys(_LIMITS, _limit),
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), _length),
+    "hybridml_day": _day,
     "missing": _missing,
     "extra_forbidden": _unknown,
     "string_pattern_mismatch": _spelling,

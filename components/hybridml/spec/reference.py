@@ -129,6 +129,8 @@ def _entries(field: Schema) -> Iterator[Schema]:
 def _scalar(field: Schema) -> str:
     if "enum" in field or "const" in field:
         return ", ".join(f"`{word}`" for word in field.get("enum", [field.get("const")]))
+    if field.get("format") == "date":
+        return "a day, such as 2027-03-31"
     if field["type"] == "string":
         return SPELLINGS.get(field.get("pattern", ""), "text")
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

@@ -6,10 +6,13 @@ plain words stands in `SPELLINGS`, so that an error can say it.
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import Field, GetCoreSchemaHandler, StringConstraints
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 SPELLINGS: Final[dict[str, str]] = {}
 """Regular expression of a spelling → how to write it."""
@@ -167,6 +170,17 @@ Hostname = Annotated[
     str, word(rf"^{_LABEL}(\.{_LABEL})+$", 'a DNS name of two parts or more, such as "ml.acme.example"', longest=200)
 ]
 
+
+def _day(value: object) -> date:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise PydanticCustomError("hybridml_day", "not a day")
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 Port = Annotated[int, Field(strict=True, ge=1024, le=65535)]
 Whole = Annotated[int, Field(strict=True)]
 Positive = Annotated[int, Field(strict=True, ge=1)]

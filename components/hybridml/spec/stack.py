@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from hybridml.spec.endpoint import Placement
 from hybridml.spec.part import Part, refuse
 from hybridml.spec.placement import unknown_targets
-from hybridml.spec.scalars import Name, Port, Text
+from hybridml.spec.scalars import Day, Name, Port, Text
 from hybridml.spec.target import AnyTarget, TargetSpec
 
 NAMESPACE: Final = "hybridml:"
@@ -34,6 +34,16 @@ class EndpointOverride(Part):
         return dict(self.model_extra or {})
 
 
+class Waiver(Part):
+    """An exception from a policy that somebody answers for."""
+
+    policy: Text = Field(description="Id of the rule: AWS-SM-003. Critical rules cannot be waived.")
+    urn: Text = Field(description="Pattern of the URNs it covers: * is any text, ? any character.")
+    reason: Text = Field(description="Why the rule does not hold here.")
+    owner: Name = Field(description="Team that answers for it.")
+    expires: Day = Field(description="The last day on which it holds: 2027-03-31.")
+
+
 class StackSpec(Part):
     """The `hybridml:` keys of `stacks/Pulumi.<stack>.yaml`."""
 
@@ -42,6 +52,7 @@ class StackSpec(Part):
     )
     cost_centre: Name = Field("unassigned", description="Who pays; becomes a tag or label.")
     profile: Name = Field("prod", description="Policy profile that `hybridml check` uses.")
+    waivers: tuple[Waiver, ...] = Field((), max_length=10, description="Exceptions from the policies, at most ten.")
     targets: Mapping[Name, AnyTarget] = Field(min_length=1, description="Where endpoints can run, by name.")
     endpoints: Mapping[Name, EndpointOverride] = Field(
         default_factory=dict, description="Which endpoints run here, and what differs from their files."
