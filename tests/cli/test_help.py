@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 from hybridml.cli.app import app
@@ -37,7 +37,7 @@ def test_version_is_the_package_version(run: Run) -> None:
 
 
 def test_help_starts_fast() -> None:
-    """`hybridml --help` takes at most 0.4 s more than a Python that does nothing."""
+    """`hybridml --help` takes at most 0.4 s of processor more than a Python that does nothing."""
     nothing = min(_seconds([sys.executable, "-c", "pass"]) for _ in range(5))
     helping = min(_seconds([COMMAND, "--help"]) for _ in range(5))
 
@@ -45,6 +45,8 @@ def test_help_starts_fast() -> None:
 
 
 def _seconds(argv: list[str]) -> float:
-    began = time.perf_counter()
+    """Processor time of a command: what other tests do at the same time does not count."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(argv, check=True, capture_output=True)
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

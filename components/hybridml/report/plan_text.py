@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from hybridml.report.changes import Changes
 from hybridml.report.paint import Line, painted
 
 Entry: TypeAlias = Mapping[str, object]
 
 
 def plan_text(plan: Mapping[str, object], *, colour: bool = False) -> str:
-    """The plan's JSON as a tree, with what it exports and what it could not see; `colour` only for a terminal."""
+    """The plan's JSON as a tree, with what it exports and what it could not see; `colour` only for a terminal.
+
+    Compared with a state, each resource carries a mark: `+` created, `~` updated, `±` replaced; what goes comes last.
+    """
     resources = [resource for resource in _list(plan.get("resources")) if isinstance(resource, Mapping)]
     return painted(_lines(plan, resources), colour=colour)
 
@@ -20,13 +25,15 @@ def plan_text(plan: Mapping[str, object], *, colour: bool = False) -> str:
 def _lines(plan: Mapping[str, object], resources: Sequence[Entry]) -> Iterator[Line]:
     count = f"{len(resources)} resource{'' if len(resources) == 1 else 's'}"
     yield [(f"{_text(plan, 'project')}/{_text(plan, 'stack')}", "bold"), (f"  {count}", "dim")]
-    children = _children(resources)
+    tree, changes = _children(resources), Changes(plan)
     yield from [[]] if resources else []
-    for root in children.get("", []):
-        yield _resource(root)
-        yield from _branches(root, children, "")
+    for root in tree.get("", []):
+        yield _resource(root, changes)
+        yield from _branches(root, tree, changes, "")
+    yield from changes.gone()
     yield from _outputs(plan.get("outputs"))
     yield from _notes(plan.get("notes"))
+    yield from changes.total()
 
 
 def _children(resources: Sequence[Entry]) -> Mapping[str, list[Entry]]:
@@ -41,21 +48,22 @@ def _children(resources: Sequence[Entry]) -> Mapping[str, list[Entry]]:
     return grouped
 
 
-def _branches(parent: Entry, children: Mapping[str, list[Entry]], indent: str) -> Iterator[Line]:
+def _branches(parent: Entry, tree: Mapping[str, list[Entry]], changes: Changes, indent: str) -> Iterator[Line]:
     urn = _text(parent, "urn")
-    below = children.get(urn, []) if urn else []
+    below = tree.get(urn, []) if urn else []
     for position, child in enumerate(below, start=1):
         last = position == len(below)
-        yield [(f"{indent}{'└─ ' if last else '├─ '}", "dim"), *_resource(child)]
-        yield from _branches(child, children, f"{indent}{'   ' if last else '│  '}")
+        yield [(f"{indent}{'└─ ' if last else '├─ '}", "dim"), *_resource(child, changes)]
+        yield from _branches(child, tree, changes, f"{indent}{'   ' if last else '│  '}")
 
 
-def _resource(resource: Entry) -> Line:
+def _resource(resource: Entry, changes: Changes) -> Line:
     component = not resource.get("custom")
     source = resource.get("source")
     place = f"  {_text(source, 'file')}:{source.get('line')}" if isinstance(source, Mapping) and component else ""
     name = (_text(resource, "name"), "bold cyan" if component else "")
-    return [name, (f"  {_short(_text(resource, 'type'))}", "dim"), (place, "dim")]
+    urn, token = _text(resource, "urn"), (f"  {_short(_text(resource, 'type'))}", "dim")
+    return [*changes.mark(urn), name, token, (place, "dim"), *changes.why(urn)]
 
 
 def _short(token: str) -> str:
@@ -74,7 +82,18 @@ def _outputs(outputs: object) -> Iterator[Line]:
     yield []
     yield [("outputs", "bold")]
     for name, value in sorted(outputs.items()):
-        yield [(f"    {name}: ", ""), (value if isinstance(value, str) else str(value), "dim")]
+        yield from _output(name, value, "    ")
+
+
+def _output(name: str, value: object, indent: str) -> Iterator[Line]:
+    """One output; a map is a line for each of its keys."""
+    if isinstance(value, Mapping) and value:
+        yield [(f"{indent}{name}:", "")]
+        for key, item in sorted(value.items()):
+            yield from _output(key, item, f"{indent}  ")
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        yield [(f"{indent}{name}: ", ""), (text, "dim")]
 
 
 def _notes(notes: object) -> Iterator[Line]:
