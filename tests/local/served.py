@@ -18,9 +18,9 @@ from typing import Any
 
 import httpx
 import pytest
-from hybridml.cli.callers import token
 from hybridml.engine.apply import UpResult, destroy, up
 from hybridml.engine.project import load_project
+from hybridml.provider.tokens import mint
 from ruamel.yaml import YAML
 
 HOME = Path(__file__).resolve().parents[2]
@@ -99,7 +99,16 @@ class Served:
 
     def header(self, endpoint: str, group: str | None = None) -> dict[str, str]:
         """What authenticates a caller."""
-        text = token(self.outputs[endpoint]["authentication"], group=group, seconds=600)
+        said = self.outputs[endpoint]["authentication"]
+        groups = [group] if group else said["groups"]
+        text = mint(
+            Path(said["key"]),
+            issuer=said["issuer"],
+            audience=said["audience"],
+            subject="tests",
+            groups=groups,
+            lifetime=900,
+        )
         return {"Authorization": f"Bearer {text}", "Content-Type": "application/json"}
 
     def url(self, endpoint: str) -> str:
