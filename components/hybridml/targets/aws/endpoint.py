@@ -16,7 +16,7 @@ from hybridml.targets.aws.guardrails import guard
 from hybridml.targets.aws.identity import Permissions, WorkloadIdentity, WorkloadIdentityArgs, log_group
 from hybridml.targets.aws.machines import machine
 from hybridml.targets.aws.models import container, location
-from hybridml.targets.aws.names import repository, sagemaker_name, version_tags
+from hybridml.targets.aws.names import endpoint_tags, repository, sagemaker_name, version_tags
 from hybridml.targets.aws.promises import serving_image
 from hybridml.targets.aws.scaling import Load, scale
 from hybridml.targets.aws.storage import ArtifactStore, ArtifactStoreArgs
@@ -56,7 +56,7 @@ class Endpoint(pulumi.ComponentResource):
         super().__init__("hybridml:index:SageMakerEndpoint", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._tags = args.stack.endpoint_tags(name, args.spec)
+        self._tags = endpoint_tags(args.stack, args.target, name, args.spec)
         self._endpoint = sagemaker_name(args.stack.project, args.stack.stack, name)
         self._create_log_group()
         self._capture = self._create_capture_store()
@@ -148,7 +148,7 @@ class Endpoint(pulumi.ComponentResource):
                 subnets=list(args.target.subnet_ids), security_group_ids=list(args.target.security_group_ids)
             ),
             primary_container=container(self._image, self._location(version), args.spec.runtime.env),
-            tags=version_tags(args.stack, self._name, args.spec, version),
+            tags=version_tags(self._tags, args.spec, version),
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self._identity.granted])),
         )
 

@@ -23,7 +23,7 @@ class Foundation(pulumi.ComponentResource):
 
     def __init__(self, name: str, target: AwsTarget, stack: StackContext, opts: pulumi.ResourceOptions) -> None:
         super().__init__("hybridml:index:AwsFoundation", name, {}, opts)
-        self._target, self._stack, tags = target, stack, shared_tags(stack)
+        self._target, self._stack, tags = target, stack, shared_tags(stack, target)
         provider = _provider(name, target, pulumi.ResourceOptions(parent=self))
         self._placed = pulumi.ResourceOptions(providers={"aws": provider})
         child = pulumi.ResourceOptions(parent=self, providers={"aws": provider})

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hybridml.spec import EndpointSpec
+    from hybridml.spec import AwsTarget, EndpointSpec
     from hybridml.targets.base import StackContext
 
 NAME_LIMIT = 63
@@ -49,13 +49,23 @@ def repository(image: str) -> Repository | None:
     return Repository(match["account"], match["region"], match["name"]) if match else None
 
 
-def shared_tags(stack: StackContext) -> dict[str, str]:
+def residency(target: AwsTarget) -> dict[str, str]:
+    """The tag that says where data on the target has to stay; nothing where nobody said."""
+    return {"data-residency": target.residency} if target.residency else {}
+
+
+def shared_tags(stack: StackContext, target: AwsTarget) -> dict[str, str]:
     """The tags of what endpoints share: owned by the project, and as strict as the strictest that a cloud may hold."""
-    return stack.tags(owner=stack.project, **{"data-class": "confidential"})
+    return stack.tags(owner=stack.project, **{"data-class": "confidential"}, **residency(target))
 
 
-def version_tags(stack: StackContext, name: str, spec: EndpointSpec, version: str) -> dict[str, str]:
-    """The tags of what serves one version: the endpoint's, and where the version comes from."""
+def endpoint_tags(stack: StackContext, target: AwsTarget, name: str, spec: EndpointSpec) -> dict[str, str]:
+    """The tags of what serves one endpoint."""
+    return stack.endpoint_tags(name, spec) | residency(target)
+
+
+def version_tags(tags: dict[str, str], spec: EndpointSpec, version: str) -> dict[str, str]:
+    """The tags of what serves one version: the endpoint's `tags`, and where the version comes from."""
     model = spec.versions[version]
     known = {
         "model-version": version,
@@ -66,4 +76,4 @@ def version_tags(stack: StackContext, name: str, spec: EndpointSpec, version: st
         "dataset-version": model.lineage.data,
         "training-run-id": model.lineage.run,
     }
-    return stack.endpoint_tags(name, spec) | {key: str(value) for key, value in known.items() if value}
+    return tags | {key: str(value) for key, value in known.items() if value}

@@ -24,6 +24,7 @@ from hybridml.targets.gcp.machines import accelerator
 from hybridml.targets.gcp.names import (
     ACCOUNT_LIMIT,
     endpoint_number,
+    endpoint_tags,
     identifier,
     labels,
     short_name,
@@ -72,7 +73,8 @@ class Endpoint(pulumi.ComponentResource):
         super().__init__("hybridml:index:VertexEndpoint", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._labels = labels(args.stack.endpoint_tags(name, args.spec))
+        self._tags = endpoint_tags(args.stack, args.target, name, args.spec)
+        self._labels = labels(self._tags)
         self._number = endpoint_number(args.target.project, args.target.region, args.stack.stack, name)
         self._locations = {version: self._location(version) for version in args.spec.served}
         self._identity = self._create_identity()
@@ -171,7 +173,7 @@ class Endpoint(pulumi.ComponentResource):
                 sha256=model.artifact.sha256,
                 service_account=self._identity.email,
                 encryption_key=args.key,
-                labels=version_labels(args.stack, self._name, args.spec, version),
+                labels=version_labels(self._tags, args.spec, version),
             ),
             pulumi.ResourceOptions.merge(
                 self._child, pulumi.ResourceOptions(depends_on=[*args.granted, *self._identity.granted])

@@ -40,7 +40,7 @@ class Foundation(pulumi.ComponentResource):
                 key=self._key.key,
                 granted=self._key.granted,
                 keep=not stack.disposable,
-                labels=labels(shared_tags(stack)),
+                labels=labels(shared_tags(stack, target)),
             ),
             child,
         )
@@ -59,7 +59,7 @@ class Foundation(pulumi.ComponentResource):
                 rotation_days=target.key_rotation_days,
                 users=users,
                 keep=not stack.disposable,
-                labels=labels(shared_tags(stack)),
+                labels=labels(shared_tags(stack, target)),
             ),
             opts,
         )

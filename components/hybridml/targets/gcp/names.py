@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hybridml.spec import EndpointSpec
+    from hybridml.spec import EndpointSpec, GcpTarget
     from hybridml.targets.base import StackContext
 
 LABEL_LIMIT = 63
@@ -23,13 +23,23 @@ def labels(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: _LABEL.sub("-", value.lower())[:LABEL_LIMIT].strip("-") for key, value in sorted(tags.items())}
 
 
-def shared_tags(stack: StackContext) -> dict[str, str]:
+def residency(target: GcpTarget) -> dict[str, str]:
+    """The tag that says where data on the target has to stay; nothing where nobody said."""
+    return {"data-residency": target.residency} if target.residency else {}
+
+
+def shared_tags(stack: StackContext, target: GcpTarget) -> dict[str, str]:
     """The tags of what endpoints share: owned by the project, and as strict as the strictest that a cloud may hold."""
-    return stack.tags(owner=stack.project, **{"data-class": "confidential"})
+    return stack.tags(owner=stack.project, **{"data-class": "confidential"}, **residency(target))
 
 
-def version_labels(stack: StackContext, name: str, spec: EndpointSpec, version: str) -> dict[str, str]:
-    """The labels of what serves one version: the endpoint's, and where the version comes from."""
+def endpoint_tags(stack: StackContext, target: GcpTarget, name: str, spec: EndpointSpec) -> dict[str, str]:
+    """The tags of what serves one endpoint."""
+    return stack.endpoint_tags(name, spec) | residency(target)
+
+
+def version_labels(tags: dict[str, str], spec: EndpointSpec, version: str) -> dict[str, str]:
+    """The labels of what serves one version: the endpoint's `tags`, and where the version comes from."""
     model = spec.versions[version]
     known = {
         "model-version": version,
@@ -38,7 +48,7 @@ def version_labels(stack: StackContext, name: str, spec: EndpointSpec, version: 
         "dataset-version": model.lineage.data,
         "training-run-id": model.lineage.run,
     }
-    return labels(stack.endpoint_tags(name, spec) | {key: str(value) for key, value in known.items() if value})
+    return labels(tags | {key: str(value) for key, value in known.items() if value})
 
 
 def short_name(limit: int, *parts: str) -> str:

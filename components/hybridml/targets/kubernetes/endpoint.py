@@ -12,7 +12,7 @@ import pulumi_kubernetes as kubernetes
 from hybridml.targets.base import EndpointOutputs
 from hybridml.targets.kubernetes import network, objects, pods, routing
 from hybridml.targets.kubernetes.artifacts import is_remote, source
-from hybridml.targets.kubernetes.labels import labels, object_name, selector
+from hybridml.targets.kubernetes.labels import labels, object_name, residency, selector
 from hybridml.targets.kubernetes.promises import serving_image
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Endpoint(pulumi.ComponentResource):
         super().__init__("hybridml:index:KubernetesEndpoint", name, {}, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self, depends_on=args.ready)
-        self._labels = labels(args.stack.endpoint_tags(name, args.spec))
+        self._labels = labels(args.stack.endpoint_tags(name, args.spec) | residency(args.target))
         account = self._create_account()
         flows = self._open_flows()
         servers = [each for version in args.spec.served for each in self._serve(version, [account, *flows])]

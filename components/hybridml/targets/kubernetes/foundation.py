@@ -13,7 +13,7 @@ from hybridml.targets.base import EndpointOutputs
 from hybridml.targets.kubernetes import network, objects
 from hybridml.targets.kubernetes.artifacts import verifier_code
 from hybridml.targets.kubernetes.endpoint import Endpoint, EndpointArgs
-from hybridml.targets.kubernetes.labels import labels
+from hybridml.targets.kubernetes.labels import labels, residency
 from hybridml.targets.kubernetes.namespace import limits, pod_security, quota
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ class Foundation(pulumi.ComponentResource):
     def __init__(self, name: str, target: KubernetesTarget, stack: StackContext, opts: pulumi.ResourceOptions) -> None:
         super().__init__("hybridml:index:KubernetesFoundation", name, {}, opts)
         self._target, self._stack = target, stack
-        self._labels = labels(stack.tags(owner=stack.project, **{"data-class": _strictest(target)}))
+        self._labels = labels(
+            stack.tags(owner=stack.project, **{"data-class": _strictest(target)}, **residency(target))
+        )
         provider = kubernetes.Provider(
             f"{name}-provider", context=target.context, opts=pulumi.ResourceOptions(parent=self)
         )

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hybridml.spec import KubernetesTarget
 
 NAME_LIMIT = 63
 """RFC 1123 label: Services, containers, ports' owners."""
@@ -15,6 +19,11 @@ _NAME = re.compile(r"[^a-z0-9-]+")
 def labels(tags: Mapping[str, str]) -> dict[str, str]:
     """`tags` as label values: other characters become a dash, 63 characters at most, alphanumeric at both ends."""
     return {key: _LABEL_VALUE.sub("-", value)[:NAME_LIMIT].strip("-_.") for key, value in sorted(tags.items())}
+
+
+def residency(target: KubernetesTarget) -> dict[str, str]:
+    """The label that says where data on the target has to stay; nothing where nobody said."""
+    return {"data-residency": target.residency} if target.residency else {}
 
 
 def object_name(*parts: str) -> str:
