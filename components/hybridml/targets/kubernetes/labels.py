@@ -33,7 +33,7 @@ def object_name(*parts: str) -> str:
     if name == wanted and len(name) <= NAME_LIMIT:
         return name
     mark = sha256(wanted.encode()).hexdigest()[:8]
-    return f"{name[: NAME_LIMIT - len(mark) - 1].rstrip('-')}-{mark}"
+    return f"{name[: NAME_LIMIT - len(mark) - 1].rstrip('-')}-{mark}".lstrip("-")
 
 
 def selector(endpoint: str, version: str | None = None) -> dict[str, str]:
