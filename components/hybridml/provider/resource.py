@@ -97,11 +97,11 @@ class Resource(Generic[I, S]):
         return Changes(
             changed=changed,
             replaces=replacing,
-            delete_before_replace=self.deletes_first(new),
+            delete_before_replace=self.deletes_first(old, new),
             drifted=drifted,
         )
 
-    def deletes_first(self, new: Mapping[str, Any]) -> bool:
+    def deletes_first(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """Whether a replacement deletes the old one before the new one is created."""
         return False
 

@@ -46,7 +46,7 @@ class HostKey(Resource[HostKeyInputs, HostKeyState]):
     stable = frozenset({"kid", "jwks"})
     public = frozenset({"kid", "jwks"})
 
-    def deletes_first(self, new: object) -> bool:
+    def deletes_first(self, old: object, new: object) -> bool:
         """Another algorithm means another key at the same path."""
         return True
 

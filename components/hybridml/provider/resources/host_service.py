@@ -130,9 +130,9 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         keys = {camel(name) for name in self.replaces_on - {"instance"}}
         return any(holds_unknown(new.get(key)) or not same(old.get(key), new.get(key)) for key in keys)
 
-    def deletes_first(self, new: Mapping[str, Any]) -> bool:
-        """Two services cannot share a port."""
-        return new.get("port") is not None
+    def deletes_first(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Two services cannot share a port; on another port the old one serves until the new one does."""
+        return new.get("port") is not None and (holds_unknown(new["port"]) or same(old.get("port"), new["port"]))
 
     def identity(self, state: HostServiceState) -> str:
         """The instance's name."""

@@ -77,7 +77,7 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionState]):
     public = frozenset({"registry_version"})
     rules = (_only_loopback_without_tls, _own_tags_are_ours)
 
-    def deletes_first(self, new: Mapping[str, Any]) -> bool:
+    def deletes_first(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         """The new entry would be found by the tags of the old one."""
         return True
 
