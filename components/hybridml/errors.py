@@ -1,13 +1,14 @@
 """Every error that hybridml raises on purpose, and the exit status each one ends a command with.
 
-    HybridMLError                 1   something failed while it ran
-    ├── ConfigurationError        2   what was written down cannot be used; carries every problem at once
-    ├── ProgramError              1   the user's Pulumi program raised, or left with `sys.exit`
-    ├── StateError                1   the state file is unreadable, cut short, newer or held by another engine
-    │   └── LockedError           1   another run holds the stack
-    └── ResourceError             1   a resource could not be created, updated, read or deleted
-        ├── DigestMismatch        1   an artifact is not the one that was asked for
-        └── Refused               1   this engine or this release cannot apply that resource type
+HybridMLError                 1   something failed while it ran
+├── ConfigurationError        2   what was written down cannot be used; carries every problem at once
+├── ProgramError              1   the user's Pulumi program raised, or left with `sys.exit`
+├── Interrupted             130   a person, or the system, ended the run; it can be taken up
+├── StateError                1   the state file is unreadable, cut short, newer or held by another engine
+│   └── LockedError           1   another run holds the stack
+└── ResourceError             1   a resource could not be created, updated, read or deleted
+    ├── DigestMismatch        1   an artifact is not the one that was asked for
+    └── Refused               1   this engine or this release cannot apply that resource type
 """
 
 from __future__ import annotations
@@ -56,6 +57,12 @@ class ConfigurationError(HybridMLError):
 
 class ProgramError(HybridMLError):
     """The user's Pulumi program raised an exception or left with `sys.exit`."""
+
+
+class Interrupted(HybridMLError):  # noqa: N818 - says what happened
+    """A person, or the system, ended the run in order; the next one goes on."""
+
+    exit_code = 130
 
 
 class StateError(HybridMLError):

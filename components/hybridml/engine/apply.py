@@ -13,7 +13,7 @@ from hybridml.engine.aliases import STACK_TYPE
 from hybridml.engine.apply_deletes import delete, finish_creations
 from hybridml.engine.apply_events import Change, Journalist, Progress, silent
 from hybridml.engine.apply_expected import Expected, refuse_what_cannot_be_applied
-from hybridml.engine.apply_gate import Gate
+from hybridml.engine.apply_gate import Gate, interruptible
 from hybridml.engine.apply_providers import Providers, is_default, is_provider
 from hybridml.engine.apply_resolver import ApplyResolver, protected
 from hybridml.engine.apply_steps import Steps
@@ -25,7 +25,7 @@ from hybridml.engine.project import Config, Project, stack_config
 from hybridml.engine.runtime import Log
 from hybridml.engine.state import ResourceState
 from hybridml.engine.values import Properties, Secret
-from hybridml.errors import ConfigurationError, HybridMLError, Problem, ResourceError
+from hybridml.errors import ConfigurationError, HybridMLError, Interrupted, Problem, ResourceError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +73,10 @@ def up(
         )
         refuse_what_cannot_be_applied(plan, run.plugins)
         _refuse_to_delete_protected(plan, run.ledger)
-        resolver = ApplyResolver(steps=run.steps, providers=run.providers, expected=Expected(plan), gate=Gate())
-        _drive(resolver, lambda: program.run(project, stack, resolver, settings, environment=environment, log=log))
-        _delete_unasked(run, resolver)
+        resolver = ApplyResolver(steps=run.steps, providers=run.providers, expected=Expected(plan), gate=run.gate)
+        with run.interruptible():
+            _drive(resolver, lambda: program.run(project, stack, resolver, settings, environment=environment, log=log))
+            _delete_unasked(run, resolver)
         return UpResult(outputs=resolver.outputs or {}, changes=run.journalist.changes)
 
 
@@ -94,8 +95,9 @@ def destroy(
     settings = _settings(project, stack, None, passphrase, needed=False)
     with _Run.of(project, state_dir or state_directory(project, stack), "destroy", progress, settings) as run:
         _refuse_protected(run.ledger.entries.values())
-        finish_creations(run.steps, None)
-        _raise(delete(run.steps, _with_idle_providers(run.ledger, set(run.ledger.entries))))
+        with run.interruptible():
+            finish_creations(run.steps, None)
+            _delete(run, set(run.ledger.entries))
         return UpResult(changes=run.journalist.changes)
 
 
@@ -108,6 +110,7 @@ class _Run:
     providers: Providers
     journalist: Journalist
     steps: Steps
+    gate: Gate = field(default_factory=Gate)
 
     @classmethod
     @contextmanager
@@ -126,6 +129,10 @@ class _Run:
             steps = Steps(ledger=ledger, journalist=journalist, provider_of=providers.serving)
             leaving.enter_context(journalist.watching())
             yield cls(ledger=ledger, plugins=plugins, providers=providers, journalist=journalist, steps=steps)
+
+    def interruptible(self) -> contextlib.AbstractContextManager[None]:
+        """Let a signal end the run in order."""
+        return interruptible(self.gate, self.journalist.note, self.plugins.cancel)
 
     def prepare(self, named: Collection[str]) -> None:
         """Let the project's own plugins start while the program is planned."""
@@ -168,18 +175,21 @@ def _drive(resolver: ApplyResolver, run: Callable[[], None]) -> None:
     except HybridMLError as error:
         resolver.gate.close(error)
     finally:
-        resolver.gate.close()
         resolver.gate.drain()
     _raise(resolver.gate.failures)
 
 
 def _raise(failures: Collection[HybridMLError]) -> None:
-    """Raise the one failure, or one error that lists them all."""
+    """Raise the one failure, or one error that lists them all; an interruption first."""
     different = list({str(failure): failure for failure in failures}.values())
+    interrupted = next((failure for failure in different if isinstance(failure, Interrupted)), None)
     if len(different) == 1:
         raise different[0]
+    if interrupted:
+        others = (str(failure) for failure in different if failure is not interrupted)
+        raise Interrupted("\n".join((str(interrupted), *others)))
     if different:
-        raise ResourceError(f"{len(different)} steps failed:\n" + "\n".join(str(failure) for failure in different))
+        raise ResourceError(f"{len(different)} steps failed:\n" + "\n".join(map(str, different)))
 
 
 def _delete_unasked(run: _Run, resolver: ApplyResolver) -> None:
@@ -188,7 +198,12 @@ def _delete_unasked(run: _Run, resolver: ApplyResolver) -> None:
     entries = run.ledger.entries
     unasked = {k for k, e in entries.items() if e.delete or (e.urn not in resolver.seen and not is_default(e.urn))}
     _refuse_protected(entries[key] for key in unasked if not entries[key].delete)
-    _raise(delete(run.steps, _with_idle_providers(run.ledger, unasked)))
+    _delete(run, unasked)
+
+
+def _delete(run: _Run, keys: set[int]) -> None:
+    delete(run.steps, _with_idle_providers(run.ledger, keys), run.gate)
+    _raise(run.gate.failures)
 
 
 def _with_idle_providers(ledger: Ledger, keys: set[int]) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+from hybridml.engine.apply_gate import Gate
 from hybridml.engine.apply_providers import is_default
 from hybridml.engine.apply_steps import Steps
 from hybridml.engine.state import ResourceState
@@ -24,29 +25,33 @@ def finish_creations(steps: Steps, unwanted: Iterable[str] | None) -> None:
             steps.resume(key, pending)
 
 
-def delete(steps: Steps, keys: Collection[int]) -> list[HybridMLError]:
-    """Delete these entries. What another one that could not be deleted needs is kept; the errors are returned."""
+def delete(steps: Steps, keys: Collection[int], gate: Gate) -> None:
+    """Delete these entries until the gate closes on an interruption. A failed delete keeps what that entry needs; all
+    failures go to the gate.
+    """
     entries = {key: entry for key, entry in steps.ledger.entries.items() if key in keys}
     holders = _holders(entries)
     gone: set[int] = set()
-    errors: list[HybridMLError] = []
+    failures: list[HybridMLError] = []
     under_way: dict[Future[None], int] = {}
     with ThreadPoolExecutor(max_workers=_PARALLEL, thread_name_prefix="delete") as pool:
         waiting = dict(entries)
         while True:
-            for key in [key for key in waiting if holders[key] <= gone]:
+            ready = [] if gate.closed else [key for key in waiting if holders[key] <= gone]
+            for key in ready:
                 entry = waiting.pop(key)
                 with_holder = _goes_with(entry, entries)
                 under_way[pool.submit(_delete, steps, key, entry, with_holder)] = key
             if not under_way:
-                return errors
+                gate.failures.extend(failures)
+                return
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 key = under_way.pop(future)
                 error = future.exception()
                 if error is None:
                     gone.add(key)
                 elif isinstance(error, HybridMLError):
-                    errors.append(error)
+                    failures.append(error)
                 else:
                     raise error
 

@@ -1,13 +1,15 @@
-"""Who may still begin something: everybody, until one step of the run fails."""
+"""Who may still begin something: everybody, until one step of the run fails or a person ends it."""
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
-from hybridml.errors import HybridMLError, ResourceError
+from hybridml.errors import HybridMLError, Interrupted, ResourceError
 
 
 class Stopped(ResourceError):  # noqa: N818 - says what happened
@@ -51,7 +53,43 @@ class Gate:
             if error is not None and not isinstance(error, Stopped):
                 self.failures.append(error)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing new may begin."""
+        return self._closed
+
     def drain(self) -> None:
         """Wait until nobody is inside."""
         with self._changed:
             self._changed.wait_for(lambda: self._inside == 0)
+
+
+@contextmanager
+def interruptible(gate: Gate, announce: Callable[[str], None], cancel: Callable[[], None]) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the run in order, and the second end it at once.
+
+    In order: nothing new begins, `cancel` asks the plugins to stop waiting, what is under way ends and is recorded.
+    Signals reach the main thread alone; anywhere else this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def tell() -> None:
+        announce("Interrupted: ending what is under way; once more ends it at once")
+        cancel()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        gate.close(Interrupted("The run was interrupted. What was under way has ended and is recorded; `up` goes on."))
+        threading.Thread(target=tell).start()
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

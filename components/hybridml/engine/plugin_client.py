@@ -7,6 +7,7 @@ not work.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from hybridml.engine.aliases import Urn
@@ -24,6 +26,8 @@ from hybridml.errors import ResourceError
 
 GRACE_SECONDS: Final = 30.0
 """How much longer than the timeout it was told a provider is waited for."""
+CANCEL_SECONDS: Final = 2.0
+"""How long a provider may take to hear that it should stop."""
 _LOST: Final = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED}
 )
@@ -89,6 +93,11 @@ class Provider:
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise self._error("Handshake", self.package, error, {}) from None
+
+    def cancel(self) -> None:
+        """Ask the provider to stop waiting for whatever it waits for."""
+        with contextlib.suppress(grpc.RpcError):
+            self._stub.Cancel(empty_pb2.Empty(), timeout=CANCEL_SECONDS)
 
     def configure(self, config: Properties, *, urn: str) -> None:
         """Give the provider its configuration; once, before every other call."""

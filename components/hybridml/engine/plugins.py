@@ -213,6 +213,12 @@ class Plugins:
         assert plugin.provider is not None  # noqa: S101 - connected above
         return plugin.provider
 
+    def cancel(self) -> None:
+        """Ask every plugin to stop waiting for whatever it waits for."""
+        for plugin in list(self._running.values()):
+            if plugin.provider is not None:
+                plugin.provider.cancel()
+
     def close(self) -> None:
         """End every plugin."""
         with ThreadPoolExecutor() as pool:

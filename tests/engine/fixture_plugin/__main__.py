@@ -19,7 +19,7 @@ from pathlib import Path
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -165,6 +165,12 @@ def faults(request, inputs, verb, context):
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
+    def GetPluginInfo(self, request, context):
+        return plugin_pb2.PluginInfo(version="1.0.0")
+
+    def Cancel(self, request, context):
+        return empty_pb2.Empty()
+
     def GetSchema(self, request, context):
         return provider_pb2.GetSchemaResponse(schema=json.dumps({"name": "fixture", "version": "1.0.0"}))
 
