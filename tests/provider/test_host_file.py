@@ -191,3 +191,14 @@ def test_creating_twice_says_the_same(engine: Engine, tmp_path: Path) -> None:
     (source / "MLmodel").unlink()
 
     assert engine.create("HostFile", inputs) == first
+
+
+def test_a_half_copy_of_a_killed_run_is_cleaned_away(engine: Engine, tmp_path: Path) -> None:
+    """What a killed run left beside the path is gone after the next one, and nothing of it is ever visible."""
+    path = tmp_path / "file"
+    (tmp_path / ".file.0123abcd.hybridml-part").mkdir()
+    (tmp_path / ".file.0123abcd.hybridml-part" / "half").write_text("half")
+
+    engine.create("HostFile", engine.check("HostFile", {"path": str(path), "content": TEXT}))
+
+    assert names(tmp_path) == ["file"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ import grpc
 import pytest
 from hybridml.provider import processes
 from hybridml.provider.http_local import get
-from hybridml.provider.supervisor import start_time
+from hybridml.provider.supervisor import Task, start_time
 from hybridml.provider.wire import Secret
 
 from .conftest import Engine
@@ -358,3 +359,38 @@ def test_contradictions_are_refused_all_at_once(engine: Engine, run: Path) -> No
         'env["A B"]': "is not a name of an environment variable",
         "logBytes": "must be at least 1024, not 1",
     }
+
+
+def test_a_deep_directory_does_not_outgrow_the_kernels_socket_names(engine: Engine, run: Path) -> None:
+    """A working directory far beyond 107 bytes works, since the socket is named from there."""
+    deep = run / ("d" * 60) / ("e" * 60)
+    state = started(engine, engine.check("HostService", asked(deep)))
+
+    assert len(str(deep / str(state["socketPath"]))) > 140
+    assert get(deep / str(state["socketPath"]), "/ping")[0] == 200
+    engine.delete("HostService", state)
+
+
+def test_restarts_slow_down_and_start_afresh_after_a_stable_run(run: Path) -> None:
+    """Each crash doubles the wait up to the longest one; a run that was stable sets it back."""
+    crash = 'import os,time; n=len(open("runs").read()) if os.path.exists("runs") else 0; open("runs","a").write("x"); '
+    script = crash + "print(time.time(), flush=True); time.sleep(0.6 if n == 4 else 0)"
+    folder = run / "crashing"
+    folder.mkdir(parents=True)
+    task = Task(
+        argv=[sys.executable, "-S", "-c", script],
+        cwd=str(run),
+        env={},
+        grace=0.1,
+        first_delay=0.2,
+        longest_delay=0.8,
+        stable_after=0.5,
+    )
+    processes.launch(folder, task)
+
+    eventually(lambda: (folder / "log").exists() and len((folder / "log").read_text().splitlines()) >= 6)
+    times = [float(line) for line in (folder / "log").read_text().splitlines()]
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
+    least = [0.2, 0.4, 0.8, 0.8, 0.6 + 0.2]
+    assert all(wait >= expected for wait, expected in zip(waits, least, strict=False)), waits
+    assert waits[4] < 0.6 + 0.8, waits

@@ -8,8 +8,10 @@ import re
 import types
 import typing
 from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import hybridml
 import pulumi
 import pytest
 from hybridml.provider import sdk
@@ -31,6 +33,14 @@ def test_the_plugin_answers_with_the_schema(engine: Engine) -> None:
 
     assert answer.schema == schema_json(RESOURCES)
     assert json.loads(answer.schema) == SCHEMA
+
+
+def test_the_package_names_its_plugin() -> None:
+    """Pulumi finds name and version of the plugin in the installed package."""
+    named = json.loads((Path(hybridml.__file__).parent / "pulumi-plugin.json").read_text())
+
+    assert named == {"resource": True, "name": "hybridml", "version": hybridml.__version__}
+    assert SCHEMA["version"] == hybridml.__version__
 
 
 def specs(value: Any) -> list[dict[str, Any]]:

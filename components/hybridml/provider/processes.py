@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hybridml.errors import ResourceError
+from hybridml.errors import Refused, ResourceError
 from hybridml.provider import supervisor
 from hybridml.provider.files import remove
 
@@ -86,7 +86,12 @@ def alive(folder: Path) -> Status | None:
 
 
 def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
-    """Start a supervisor in `folder`, detached; the task goes through a pipe, since it may hold secrets."""
+    """Start a supervisor in `folder`, detached; the task goes through a pipe, since it may hold secrets.
+
+    Raises Refused where there is no Linux kernel: the supervision rests on its child subreapers and lock ownership.
+    """
+    if sys.platform != "linux":
+        raise Refused("a supervised service needs Linux; run the stack in a Linux machine or container")
     (folder / "status.json").unlink(missing_ok=True)
     with os.fdopen(os.open(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as errors:
         process = subprocess.Popen(
