@@ -255,6 +255,46 @@ def test_a_registry_has_a_port_of_its_own(files: Files) -> None:
     assert "targets.here.registry_port: port 5000 is that of the first endpoint" in files.problems()[0]
 
 
+def test_two_registries_of_one_machine_have_two_ports(files: Files) -> None:
+    """Two local targets do not fight over a port."""
+    files.change("stacks/Pulumi.any.yaml", "here: {kind: local}", "here: {kind: local}\n    more: {kind: local}")
+    (problem,) = files.problems()
+    assert "targets.more.registry_port: port 5000 is already that of the registry of here" in problem
+
+
+def test_the_last_port_is_followed_by_the_first(files: Files) -> None:
+    """Ports that run out go on at the bottom."""
+    files.write("infra/endpoints/two.yaml", (files.endpoints / "iris.yaml").read_text())
+    files.change("stacks/Pulumi.any.yaml", "{kind: local}", "{kind: local, port: 65535}")
+    files.change("stacks/Pulumi.any.yaml", "primary: here}}", "primary: here}}\n    two: {placement: {primary: here}}")
+    assert [endpoint.port for endpoint in files.load().endpoints.values()] == [65535, 1024]
+
+
+def test_a_moment_that_never_comes_is_told() -> None:
+    """Cron fields hold numbers that clocks and calendars have."""
+    schedule = {"min": 0, "max": 1}
+    assert endpoint(scaling={"schedules": [{"cron": "*/15 0-6,22 1 1-12/2 7", **schedule}]})
+    assert refusals(scaling={"schedules": [{"cron": "60 24 0 * 1-8", **schedule}]}) == [
+        "iris.scaling.schedules.0.cron: day 0 does not exist (write 1 to 31)",
+        "iris.scaling.schedules.0.cron: hour 24 does not exist (write 0 to 23)",
+        "iris.scaling.schedules.0.cron: minute 60 does not exist (write 0 to 59)",
+        "iris.scaling.schedules.0.cron: weekday 1-8 does not exist (write 0 to 7)",
+    ]
+
+
+def test_a_name_is_said_once() -> None:
+    """A mapping that carries a name of its own must carry the same."""
+    assert endpoint(name="iris").name == "iris"
+    assert refusals(name="rose") == ["iris.name: the endpoint is already called 'iris' (remove it)"]
+
+
+def test_keys_cannot_write_to_the_terminal() -> None:
+    """Control characters and endless keys are cut from messages."""
+    (problem,) = refusals(**{"\x1b[31m\n" + "x" * 500: 1})
+    assert problem.isprintable()
+    assert len(problem) < 600
+
+
 def test_vertex_has_one_private_way_in(files: Files) -> None:
     """Peering and Private Service Connect exclude each other."""
     target = (

@@ -17,7 +17,7 @@ from hybridml.spec.part import Finding
 from hybridml.spec.placement import dangling_targets, forbidden_clouds, taken_ports, with_ports
 from hybridml.spec.problems import problem_at, problems_from, problems_of
 from hybridml.spec.stack import NAMESPACE, StackSpec
-from hybridml.spec.written import TooDeep, Written, written
+from hybridml.spec.written import TooDeep, Written, legible, written
 
 SAID_BY_STACK: Final = ("placement", "instance", "port")
 """Fields of an endpoint that its file does not have, because they differ by environment."""
@@ -96,8 +96,8 @@ class Assembly:
         entries = overrides.fields if overrides is not None and overrides.fields else {}
         for name in entries.keys() - files.keys():
             known = ", ".join(files) or "none"
-            fix = f"add a file {name}.yaml, or remove it; endpoints: {known}"
-            self.problems.append(problem_at(entries[name], (), f"endpoint {name!r} does not exist", fix))
+            fix = f"add a file {legible(name)}.yaml, or remove it; endpoints: {known}"
+            self.problems.append(problem_at(entries[name], (), f"endpoint {legible(name)!r} does not exist", fix))
         result: dict[str, Written] = {}
         for name, base in files.items():
             if base is not None:

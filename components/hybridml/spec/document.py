@@ -23,7 +23,7 @@ from ruamel.yaml.events import (
 )
 
 from hybridml.errors import Problem
-from hybridml.spec.written import DEEPEST, Scalar, Written
+from hybridml.spec.written import DEEPEST, Scalar, Written, dotted, legible
 from hybridml.spec.written import Path as Keys
 
 LARGEST: Final = 256 * 1024
@@ -131,7 +131,9 @@ class _Reader:
 
     def _alias(self, event: AliasEvent, path: Keys) -> Written:
         if event.anchor not in self._anchors:
-            self._refuse(event, path, f"alias {event.anchor!r} names nothing before it", "define the anchor first")
+            self._refuse(
+                event, path, f"alias {legible(event.anchor)!r} names nothing before it", "define the anchor first"
+            )
         return self._anchors[event.anchor]
 
     def _mapping(self, event: Event, events: Iterator[Event], path: Keys) -> Written:
@@ -174,7 +176,7 @@ class _Reader:
     def _untagged(self, event: Any, path: Keys) -> None:
         tag = str(event.tag or "!")
         if tag not in _HARMLESS:
-            self._note(event.start_mark.line + 1, path, f"has the tag {tag}", "remove the tag")
+            self._note(event.start_mark.line + 1, path, f"has the tag {legible(tag)}", "remove the tag")
 
     def _scalar(self, event: ScalarEvent) -> Scalar:
         quoted = event.style is not None or bool(event.tag)
@@ -184,8 +186,7 @@ class _Reader:
         return Written(value=value, file=self._label, line=event.start_mark.line + 1, path=path)
 
     def _note(self, line: int, path: Keys, message: str, fix: str) -> None:
-        where = ".".join(map(str, path))
-        self.problems.append(Problem(file=self._label, line=line, path=where, message=message, fix=fix))
+        self.problems.append(Problem(file=self._label, line=line, path=dotted(path), message=message, fix=fix))
 
     def _refuse(self, event: Event, path: Keys, message: str, fix: str) -> None:
         self._note(event.start_mark.line + 1, path, message, fix)

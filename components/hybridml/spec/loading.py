@@ -10,6 +10,7 @@ from hybridml.errors import ConfigurationError, Problem
 from hybridml.spec.assembly import Assembly
 from hybridml.spec.endpoint import EndpointSpec
 from hybridml.spec.platform import PlatformSpec, Source
+from hybridml.spec.problems import problem_at
 from hybridml.spec.written import TooDeep, Written, written
 
 DIGESTS: Final = Path(".hybridml", "digests.yaml")
@@ -49,6 +50,9 @@ def endpoint_from(name: str, source: Mapping[str, object] | Path | str) -> Endpo
     """The endpoint `name` from a mapping, or from the YAML file at a path; see `EndpointSpec.from_mapping`."""
     work = Assembly(Path.cwd())
     document = _from_program(name, source, work) if isinstance(source, Mapping) else work.file(Path(source))
+    said = document.child("name") if document else None
+    if said is not None and said.value != name:
+        work.problems.append(problem_at(said, (), f"the endpoint is already called {name!r}", "remove it"))
     spec = work.endpoint(name, document) if document else None
     if work.problems or spec is None:
         raise ConfigurationError(work.problems)

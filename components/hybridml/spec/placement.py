@@ -57,17 +57,21 @@ def forbidden_clouds(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str
 
 def taken_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, TargetSpec]) -> Iterator[Finding]:
     """A finding for each endpoint whose port another endpoint or a registry of this machine has."""
-    owners = {target.registry_port: f"the registry of {name}" for name, target in _local(targets)}
+    owners: dict[int, str] = {}
+    for name, target in _local(targets):
+        owner = owners.setdefault(target.registry_port, f"the registry of {name}")
+        if owner != f"the registry of {name}":
+            yield _taken(("targets", name, "registry_port"), target.registry_port, owner)
     for name, endpoint in endpoints.items():
         if endpoint.port is None or not _on_this_machine(endpoint, targets):
             continue
         owner = owners.setdefault(endpoint.port, name)
         if owner != name:
-            yield Finding(
-                path=("endpoints", name, "port"),
-                message=f"port {endpoint.port} is already that of {owner}",
-                fix="choose another",
-            )
+            yield _taken(("endpoints", name, "port"), endpoint.port, owner)
+
+
+def _taken(path: Path, port: int, owner: str) -> Finding:
+    return Finding(path=path, message=f"port {port} is already that of {owner}", fix="choose another")
 
 
 def with_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, TargetSpec]) -> dict[str, EndpointSpec]:
@@ -79,7 +83,7 @@ def with_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, Targ
         if local is None or endpoint.port is not None:
             result[name] = endpoint
             continue
-        port = next(port for port in range(local.port, 65536) if port not in taken)
+        port = next(port for port in (*range(local.port, 65536), *range(1024, local.port)) if port not in taken)
         taken.add(port)
         result[name] = endpoint.model_copy(update={"port": port})
     return result

@@ -16,9 +16,8 @@ from hybridml.spec.part import RULE, Finding
 from hybridml.spec.scalars import SPELLINGS
 from hybridml.spec.shape import fields_of, model_at, target_kinds
 from hybridml.spec.stack import NAMESPACE, StackSpec
-from hybridml.spec.written import Path, Written
+from hybridml.spec.written import LONGEST, Path, Written, dotted, legible
 
-_LONGEST: Final = 80
 _SECRET_PLACES: Final = {"env", "secrets"}
 _TELLING: Final = re.compile("passw|token|secret|credential|key", re.IGNORECASE)
 _NOUNS: Final[dict[str, str]] = {
@@ -65,7 +64,7 @@ def problems_from(findings: Iterable[Finding], document: Written) -> Iterator[Pr
 def problem_at(document: Written, path: Path, message: str, fix: str) -> Problem:
     """A problem with the value at `path` of `document`, placed where that value, or else what holds it, is written."""
     here, rest = document.nearest(path)
-    where = ".".join(map(str, (*here.path, *rest)))
+    where = dotted((*here.path, *rest))
     return Problem(file=here.file, line=here.line, path=where, message=message, fix=fix)
 
 
@@ -83,7 +82,7 @@ class _Found:
         self.context: dict[str, Any] = error.get("ctx", {})
         self.text: str = error["msg"]
         self.type: str = error["type"]
-        self.name = str(path[-1]) if path else ""
+        self.name = legible(path[-1]) if path else ""
         self.allowed = (
             [name for name in fields_of(parent) if (parent, name) != (EndpointSpec, "name")] if parent else []
         )
@@ -111,7 +110,7 @@ def _shown(value: object, *, secret: bool) -> str:
         return "the value (not shown)"
     if isinstance(value, str | int | float | bool):
         text = json.dumps(value, ensure_ascii=False)
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
     return f"a {type(value).__name__}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -117,8 +118,19 @@ class ScalingSchedule(Part):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse(_bounds(self.min, self.max))
+        refuse([*_bounds(self.min, self.max), *_moments(self.cron)])
         return self
+
+
+_MOMENTS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
+
+
+def _moments(cron: str) -> Iterator[Finding]:
+    """A finding for each field of `cron` with a number that no clock or calendar has."""
+    for (field, (least, most)), text in zip(_MOMENTS.items(), cron.split(" "), strict=True):
+        numbers = [int(number) for number in re.findall(r"(?<!/)\b[0-9]+", text)]
+        if any(not least <= number <= most for number in numbers):
+            yield Finding(path=("cron",), message=f"{field} {text} does not exist", fix=f"write {least} to {most}")
 
 
 def _at_least_min(data: Mapping[str, Any]) -> int:

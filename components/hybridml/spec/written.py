@@ -7,11 +7,24 @@ from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import Final
 
+LONGEST: Final = 80
+"""Characters of a key or value that a message shows."""
 DEEPEST: Final = 40
 """Levels of nesting that no spec comes near."""
 
 Scalar = str | int | float | bool | None
 Path = tuple[str | int, ...]
+
+
+def legible(part: str | int) -> str:
+    """A key as a message may show it: printable, and no longer than a line."""
+    text = "".join(sign if sign.isprintable() else "�" for sign in str(part))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def dotted(path: Path) -> str:
+    """`path` as a message shows it."""
+    return ".".join(map(legible, path))
 
 
 @dataclass(frozen=True, kw_only=True)
