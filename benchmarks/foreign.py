@@ -2,8 +2,8 @@
 
     python -m benchmarks.foreign FOLDER [--python PYTHON] [--first N]
 
-Each program gets no credentials and an empty home folder. Configuration that it requires and does not carry is given from
-`VALUES`, else as the word `example`. PYTHON is the interpreter of an environment with the SDKs that the programs import.
+Each program gets no credentials and an empty home folder. Configuration that it requires and does not carry is given
+from `VALUES`, else as the word `example`. PYTHON is the interpreter of an environment with the SDKs that they import.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ _THREADS = 256
 """Requests in flight while applying; each waits for a provider and costs next to nothing."""
 _RECURSION = 20_000
 """Chains of outputs resolve into one another without a pause when nothing has to be waited for."""
+_STEPS = 100
+"""Turns of the event loop that an answer needs to reach whatever waits for it; more than chains of outputs are long."""
 _BUSY = threading.Lock()
 
 
@@ -73,7 +75,7 @@ def _run(job: Job, resolver: Resolver, log: Log) -> None:
         _configure(job, monitor, Engine(log))
         try:
             with instrumented(sources, missing, planning=job.planning):
-                loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(job, context)))
+                loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(job, context, monitor)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -81,9 +83,19 @@ def _run(job: Job, resolver: Resolver, log: Log) -> None:
     _refuse_missing(missing)
 
 
-def _program(job: Job, context: Context) -> None:
+async def _program(job: Job, context: Context, monitor: Monitor) -> None:
     pulumi.runtime.register_stack_transformation(remember_classes(context.classes))
     runpy.run_path(str(job.main), run_name="__main__")
+    await _settle(monitor)
+
+
+async def _settle(monitor: Monitor) -> None:
+    """Let what can resolve without waiting resolve: the SDK's own wait looks at every open output at every step."""
+    answered = -1
+    while answered != monitor.answered:
+        answered = monitor.answered
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
 
 
 def _configure(job: Job, monitor: Monitor, engine: Engine) -> None:
@@ -223,14 +235,20 @@ def _forget_modules(folder: Path, before: set[str]) -> None:
 
 @contextmanager
 def _collector_off(planning: bool) -> Iterator[None]:
-    """Planning makes millions of objects that live to the end: looking for garbage among them is half the time."""
+    """Planning makes millions of objects that live to the end: looking for garbage among them is half the time.
+
+    They are left out of the next searches too, and searched when another run begins.
+    """
     if not planning or not gc.isenabled():
         yield
         return
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        gc.collect()
     gc.freeze()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
-        gc.unfreeze()

@@ -64,6 +64,8 @@ class Monitor:
         self._root = make_urn(context.stack, context.project, "", STACK_TYPE, f"{context.project}-{context.stack}")
         self.transforms = Transforms()
         self.failure: HybridMLError | None = None
+        self.answered = 0
+        """How many requests were answered so far."""
 
     def RegisterResource(  # noqa: N802 - Pulumi's name
         self, request: resource_pb2.RegisterResourceRequest
@@ -251,6 +253,7 @@ class Monitor:
 
     def _ask(self, question: Callable[[], Any]) -> Any:
         """Ask the resolver, and remember the first deliberate failure: the SDK may wrap or swallow it."""
+        self.answered += 1
         try:
             return question()
         except HybridMLError as error:
