@@ -242,9 +242,9 @@ class Ledger:
 def in_order(entries: Mapping[int, ResourceState]) -> list[ResourceState]:
     """The entries, each after what it needs; otherwise as they were made, those to be deleted last."""
     keys = sorted(entries, key=lambda key: (entries[key].delete, key))
-    by_urn: dict[str, list[int]] = {}
+    by_urn: dict[str, int] = {}
     for key in keys:
-        by_urn.setdefault(entries[key].urn, []).append(key)
+        by_urn.setdefault(entries[key].urn, key)
     ordered: dict[int, ResourceState] = {}
     entered: set[int] = set()
     for root in keys:
@@ -255,7 +255,7 @@ def in_order(entries: Mapping[int, ResourceState]) -> list[ResourceState]:
                 ordered[key] = entries[key]
             elif key not in entered:
                 entered.add(key)
-                needs = sorted(n for urn in entries[key].needs for n in by_urn.get(urn, ()) if n not in entered)
+                needs = sorted(by_urn[urn] for urn in entries[key].needs if urn in by_urn)
                 stack += [(key, True), *((need, False) for need in reversed(needs))]
     return list(ordered.values())
 
