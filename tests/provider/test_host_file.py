@@ -202,3 +202,12 @@ def test_a_half_copy_of_a_killed_run_is_cleaned_away(engine: Engine, tmp_path: P
     engine.create("HostFile", engine.check("HostFile", {"path": str(path), "content": TEXT}))
 
     assert names(tmp_path) == ["file"]
+
+
+def test_a_neighbour_with_a_longer_name_is_left_alone(engine: Engine, tmp_path: Path) -> None:
+    """While `file.txt` is being written, writing `file` does not clean its half copy away."""
+    (tmp_path / ".file.txt.0123abcd.hybridml-part").write_text("half")
+
+    engine.create("HostFile", engine.check("HostFile", {"path": str(tmp_path / "file"), "content": TEXT}))
+
+    assert names(tmp_path) == [".file.txt.0123abcd.hybridml-part", "file"]

@@ -382,8 +382,8 @@ def test_restarts_slow_down_and_start_afresh_after_a_stable_run(run: Path) -> No
         cwd=str(run),
         env={},
         grace=0.1,
-        first_delay=0.2,
-        longest_delay=0.8,
+        first_delay=0.3,
+        longest_delay=1.5,
         stable_after=0.5,
     )
     processes.launch(folder, task)
@@ -391,6 +391,6 @@ def test_restarts_slow_down_and_start_afresh_after_a_stable_run(run: Path) -> No
     eventually(lambda: (folder / "log").exists() and len((folder / "log").read_text().splitlines()) >= 6)
     times = [float(line) for line in (folder / "log").read_text().splitlines()]
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
-    least = [0.2, 0.4, 0.8, 0.8, 0.6 + 0.2]
+    least = [0.3, 0.6, 1.2, 1.5, 0.6 + 0.3]
     assert all(wait >= expected for wait, expected in zip(waits, least, strict=False)), waits
-    assert waits[4] < 0.6 + 0.8, waits
+    assert waits[4] < 0.6 + 1.5, waits

@@ -56,21 +56,22 @@ pulumi.export("env", service.env)
 class Project:
     """A small Pulumi project in a folder of its own, with a backend in that folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, named: bool = True) -> None:
         self.folder, self.data = folder / "project", folder / "data"
         self.folder.mkdir()
         self.data.mkdir()
         virtualenv = Path(sys.executable).parents[1]
-        project = {
+        project: dict[str, Any] = {
             "name": "small",
             "runtime": {"name": "python", "options": {"virtualenv": str(virtualenv)}},
-            "plugins": {"providers": [{"name": "hybridml", "path": str(ROOT / "components")}]},
         }
+        if named:
+            project["plugins"] = {"providers": [{"name": "hybridml", "path": str(ROOT / "components")}]}
         (self.folder / "Pulumi.yaml").write_text(json.dumps(project))
         (self.folder / "__main__.py").write_text(PROGRAM)
         (folder / "state").mkdir()
         self.env = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.environ["PATH"] if named else f"{virtualenv}/bin:{os.environ['PATH']}",
             "HOME": str(folder),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{folder}/state",
@@ -200,3 +201,10 @@ def test_pulumi_reads_the_schema(project: Project) -> None:
     assert done.returncode == 0, done.stderr
     resources = json.loads(done.stdout)["resources"]
     assert resources.keys() == json.loads(schema_json(RESOURCES))["resources"].keys()
+
+
+def test_a_project_that_names_no_plugin_finds_it_on_the_path(tmp_path: Path) -> None:
+    """Elsewhere than in this repository, the console script of the installed package is enough."""
+    project = Project(tmp_path, named=False)
+
+    assert "hybridml:index:HostFile" in project("preview")

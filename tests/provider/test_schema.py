@@ -17,7 +17,7 @@ import pytest
 from hybridml.provider import sdk
 from hybridml.provider.resources import RESOURCES
 from hybridml.provider.schema import schema, schema_json
-from hybridml.provider.sdk._base import camel
+from hybridml.provider.shape import camel
 
 from .conftest import Engine
 

@@ -30,6 +30,8 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (HybridMLError, grpc.StatusCode.UNKNOWN),
     (OSError, grpc.StatusCode.FAILED_PRECONDITION),
 )
+_SHORTEST_SECRET = 4
+"""Shorter secrets are not cut out of messages: half the words would go with them."""
 _SENT = ("news", "olds", "old_inputs", "properties", "inputs")
 
 
@@ -53,7 +55,8 @@ def _code(error: Exception) -> grpc.StatusCode:
 def _message(error: Exception, request: Any) -> str:
     text = str(error) if isinstance(error, (HybridMLError, OSError)) else f"{type(error).__name__}: {error}"
     sent = [decode(getattr(request, field)) for field in _SENT if hasattr(request, field)]
-    for secret in sorted({text for values in sent for text in secret_texts(values) if text}, key=len, reverse=True):
+    hidden = {found for values in sent for found in secret_texts(values) if len(found) >= _SHORTEST_SECRET}
+    for secret in sorted(hidden, key=len, reverse=True):
         text = text.replace(secret, "[secret]")
     return text
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -21,8 +23,7 @@ _SEARCH = {stat.S_IRUSR: stat.S_IXUSR, stat.S_IRGRP: stat.S_IXGRP, stat.S_IROTH:
 def place(path: Path, fill: Callable[[Path], None], mode: int) -> None:
     """Let `fill` write a file or folder beside `path`, then move it to `path` in one step, replacing what is there."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*{_MARK}"):
-        remove(leftover)
+    _clean(path)
     part = path.parent / f".{path.name}.{secrets.token_hex(4)}{_MARK}"
     try:
         fill(part)
@@ -32,6 +33,13 @@ def place(path: Path, fill: Callable[[Path], None], mode: int) -> None:
     finally:
         remove(part)
     _sync_one(path.parent)
+
+
+def _clean(path: Path) -> None:
+    """Remove what a killed run left beside `path`; what belongs to a neighbour with a longer name stays."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}*{_MARK}"):
+        if re.fullmatch(r"\.[0-9a-f]{8}(\.old)?", leftover.name[len(path.name) + 1 : -len(_MARK)]):
+            remove(leftover)
 
 
 def write_text(part: Path, text: str) -> None:

@@ -6,13 +6,9 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import pulumi
 
+from hybridml.provider.shape import camel
+
 T = TypeVar("T")
-
-
-def camel(name: str) -> str:
-    """`start_timeout` → `startTimeout`: a Python name as Pulumi spells it on the wire."""
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
 
 
 @dataclass_transform(kw_only_default=True)

@@ -84,8 +84,8 @@ class HostServiceArgs:
 class HostService(OwnResource):
     """A process that is kept alive: health wait, restart with back-off, rotated log, clean stop of its whole group.
 
-    Any change to what runs replaces it: with a socket the new instance is healthy before the old one stops; with a
-    port the old one stops first. Timeouts, grace and log sizes follow the same rule, since the supervisor holds them.
+    Any change but of `start_timeout` replaces it: with a socket the new instance is healthy before the old one stops;
+    with a port the old one stops first.
     """
 
     instance: pulumi.Output[str]
