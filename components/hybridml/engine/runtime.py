@@ -178,6 +178,7 @@ def _event_loop(*, inline: bool) -> Iterator[_Loop]:
     loop.inline = inline
     executor = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="hybridml")
     loop.set_default_executor(executor)
+    loop.set_exception_handler(_already_reported)
     asyncio.set_event_loop(loop)
     logger = logging.getLogger("asyncio")
     level = logger.level
@@ -190,6 +191,10 @@ def _event_loop(*, inline: bool) -> Iterator[_Loop]:
         asyncio.set_event_loop(None)
         loop.close()
         logger.setLevel(level)
+
+
+def _already_reported(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of futures that a failed run leaves behind: the failure is raised once, by whoever met it first."""
 
 
 def _abandon(loop: asyncio.AbstractEventLoop) -> None:
