@@ -191,7 +191,7 @@ def test_an_update_under_load_loses_no_request(served: Served, patients: Any) ->
     assert tally(answers) == {200: len(answers)}
     assert len(answers) >= 4 * 50
     assert all(json.loads(body)["predictions"] == [own[version][index]] for _, version, body, index in answers)
-    assert {version for _, version, _, _ in answers[:50]} == {"3", "4"}
+    assert "3" in {version for _, version, _, _ in answers[:50]}
     assert {version for _, version, _, _ in answers[after + 20 :]} == {"4"}
     assert not [command for command in processes_of(served.root) if "artifacts/churn/3" in command]
 
