@@ -142,11 +142,12 @@ def test_artifact_is_verified_before_the_server_starts(plan: Plan) -> None:
     assert container["args"] == ["models:/churn/3", DIGEST_3, "/opt/ml"]
     code = made.one("kubernetes:core/v1:ConfigMap")
     assert code["immutable"] is True
-    assert set(code["data"]) == {"verify_artifact.py", "digest.py"}
+    assert set(code["data"]) == {"verify_artifact.py", "digest.py", "s3_download.py"}
     volume = only([each for each in pod(made)["volumes"] if each["name"] == "code"])["configMap"]
     assert volume["name"] == code["metadata"]["name"]
     assert volume["items"] == [
         {"key": "digest.py", "path": "hybridml/spec/digest.py"},
+        {"key": "s3_download.py", "path": "hybridml/targets/kubernetes/s3_download.py"},
         {"key": "verify_artifact.py", "path": "verify_artifact.py"},
     ]
 
@@ -341,6 +342,7 @@ def test_every_object_carries_labels(plan: Plan) -> None:
         ({"runtime": {"env": {"MLFLOW_TRACKING_URI": None}}}, {}, "versions.3.artifact.uri", "MLFLOW_TRACKING_URI"),
         ({"versions": {"3": {"artifact": {"uri": "models/churn"}}}}, {}, "versions.3.artifact.uri", "pvc://"),
         ({}, {"artifacts": None}, "versions.4.artifact.uri", "artifacts.networks"),
+        ({}, {"artifacts": {"endpoint": "https://s3.acme.example:9000"}}, "versions.3.artifact.uri", "port 443 only"),
         ({}, {"tokens": None}, "access.invokers", "jwks_uri"),
         ({}, {"serving_image": None}, "runtime.image", "serving_image"),
         ({}, {"version": "1.29"}, "placement.primary", "1.30 or later"),

@@ -21,8 +21,6 @@ class EncryptionKeyArgs:
 
     location: str
     """Region of the key; what it encrypts lies in the same."""
-    ring: str
-    """Name of the key ring. A ring cannot be deleted, so its name is never free again."""
     rotation_days: int
     """Days between rotations, 1 to 90."""
     users: Mapping[str, pulumi.Input[str]]
@@ -44,7 +42,8 @@ class EncryptionKey(pulumi.ComponentResource):
     def __init__(self, name: str, args: EncryptionKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("hybridml:index:EncryptionKey", name, {}, opts)
         kept = pulumi.ResourceOptions(parent=self, protect=args.keep, retain_on_delete=args.keep)
-        ring = kms.KeyRing(f"{name}-ring", name=args.ring, location=args.location, opts=kept)
+        # Named by the engine: a ring cannot be deleted, so a name of its own could never be used again.
+        ring = kms.KeyRing(f"{name}-ring", location=args.location, opts=kept)
         key = kms.CryptoKey(
             name,
             name="artifacts",

@@ -10,7 +10,7 @@ import pulumi_gcp as gcp
 from hybridml.targets.base import EndpointOutputs
 from hybridml.targets.gcp.encryption import EncryptionKey, EncryptionKeyArgs
 from hybridml.targets.gcp.endpoint import Endpoint, EndpointArgs
-from hybridml.targets.gcp.names import LABEL_LIMIT, identifier, labels, shared_tags, short_name
+from hybridml.targets.gcp.names import identifier, labels, shared_tags
 from hybridml.targets.gcp.storage import ArtifactStore, ArtifactStoreArgs
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ class Foundation(pulumi.ComponentResource):
             f"{name}-key",
             EncryptionKeyArgs(
                 location=target.region,
-                ring=short_name(LABEL_LIMIT, stack.project, stack.stack, name),
                 rotation_days=target.key_rotation_days,
                 users=users,
                 keep=not stack.disposable,

@@ -34,7 +34,8 @@ def is_claim(uri: str) -> bool:
 
 def verifier_code() -> dict[str, str]:
     """The files of the program that fetches and verifies, by their key in a ConfigMap."""
-    files = (Path(__file__).with_name("verify_artifact.py"), Path(digest.__file__))
+    here = Path(__file__)
+    files = (here.with_name("verify_artifact.py"), here.with_name("s3_download.py"), Path(digest.__file__))
     return {each.name: each.read_text(encoding="utf-8") for each in files}
 
 

@@ -18,7 +18,11 @@ SOURCE_FOLDER = "/mnt/source"
 """Where a claim that holds the artifact is mounted, read-only."""
 CREDENTIALS_FOLDER = "/var/run/secrets/artifacts"
 """Where the Secret with the store's credentials is mounted: its key `credentials` is an AWS credentials file."""
-CODE = {"verify_artifact.py": "verify_artifact.py", "digest.py": "hybridml/spec/digest.py"}
+CODE = {
+    "verify_artifact.py": "verify_artifact.py",
+    "digest.py": "hybridml/spec/digest.py",
+    "s3_download.py": "hybridml/targets/kubernetes/s3_download.py",
+}
 """Key in the ConfigMap of the verifier to its path in the container."""
 TMP = "/tmp"  # noqa: S108 - a volume of its own; the root is read-only
 """The only other place where a container writes."""

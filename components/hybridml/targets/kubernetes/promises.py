@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from hybridml.errors import Problem
 from hybridml.targets.asks import refusal, refuse
@@ -124,8 +125,17 @@ def _artifacts(spec: EndpointSpec, target: KubernetesTarget) -> Refused:
                 path,
                 Refusal(f"lets no pod reach {uri}", "name the store's networks in artifacts.networks of the target"),
             )
+        if is_remote(uri) and not _on_https(target.artifacts.endpoint):
+            yield (
+                path,
+                Refusal(f"lets pods reach port 443 only, not {target.artifacts.endpoint}", "serve the store there"),
+            )
         if is_registry(uri) and "MLFLOW_TRACKING_URI" not in spec.runtime.env:
             yield path, Refusal(f"does not know the registry of {uri}", "set runtime.env.MLFLOW_TRACKING_URI")
+
+
+def _on_https(endpoint: str | None) -> bool:
+    return endpoint is None or urlsplit(endpoint).port in {None, 443}
 
 
 def _access(_: EndpointSpec, target: KubernetesTarget) -> Refused:

@@ -1,7 +1,8 @@
 """Fetches a model artifact and refuses to go on unless its digest is the one that was asked for.
 
-Runs in the init container of a serving pod, beside a copy of `hybridml/spec/digest.py` and nothing else of this
-package; the image brings `mlflow` and the client of its artifact store. Standard library only, but for the download.
+Runs in the init container of a serving pod, beside copies of the two modules that it imports and nothing else of this
+package. Standard library only, but for what lies neither on a volume nor in a store that a mounted Secret opens: that
+is `mlflow`'s to fetch, with the client that the image brings.
 
 Usage: verify_artifact.py URI SHA256 FOLDER
 
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 from hybridml.spec.digest import NotAnArtifact, digest
+from hybridml.targets.kubernetes import s3_download
 
 EXPECTED_ARGUMENTS = 4
 
@@ -29,7 +31,10 @@ def main(argv: list[str]) -> int:
         return _say(f"{uri} is there: {expected}")
     _remove(ready)
     _remove(incoming)
-    fetched = _fetch(uri, incoming)
+    try:
+        fetched = _fetch(uri, incoming)
+    except (OSError, ValueError) as error:
+        return _fail(f"{uri} cannot be fetched: {error}")
     found = _found(fetched)
     if found != expected:
         _remove(incoming)
@@ -45,6 +50,8 @@ def _fetch(uri: str, folder: Path) -> Path:
         return Path(shutil.copytree(local, folder / "artifact", symlinks=True))
     if local.is_file():
         return Path(shutil.copy(local, folder / "artifact"))
+    if uri.startswith("s3://") and (fetched := s3_download.fetch(uri, folder)):
+        return fetched
     from mlflow.artifacts import download_artifacts
 
     return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder)))
