@@ -9,6 +9,7 @@ Needs the package pulumi-policy, which has an environment of its own (see `requi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -55,7 +56,8 @@ def pack_policies(settings: SettingsOf | None = None, today: Callable[[], date] 
     """One policy for each rule and the two that advise.
 
     `settings` gives a stack's profile and waivers by its name: by default from the stack's file in the project around
-    the working folder or the pack. `today` is when waivers are held against their expiry: by default today in UTC.
+    the folder where Pulumi was called, or around the pack. `today` is when waivers are held against their expiry: by
+    default today in UTC.
     """
     judge = _Judge(settings or _settings_near_by, today or (lambda: datetime.now(UTC).date()))
     alone = [rule for rule in ALL.values() if not rule.needs_stack]
@@ -104,7 +106,9 @@ def _reached(container: Any, key: Any) -> Any:
 
 @cache
 def _settings_near_by(stack: str) -> StackSettings:
-    return settings_of(stack, (Path.cwd(), Path(__file__).resolve().parent))
+    """Pulumi starts the pack inside its own folder; where the command was given is left in the environment."""
+    given = (Path(os.environ["PWD"]),) if "PWD" in os.environ else ()
+    return settings_of(stack, (*given, Path.cwd(), Path(__file__).resolve().parent))
 
 
 @dataclass(frozen=True)

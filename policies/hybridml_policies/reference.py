@@ -75,8 +75,9 @@ pulumi policy analyze --file state.json --policy-pack policies
 ```
 
 Each rule is one mandatory policy. What the profile only advises, and what a preview cannot know, is reported by the
-advisory policies `hybridml-advice` and `hybridml-advice-stack`. Profile and waivers come from the stack's file; the
-environment variable `HYBRIDML_PROFILE` overrides the profile.
+advisory policies `hybridml-advice` and `hybridml-advice-stack`. Profile and waivers come from the stack's file in the
+project where `pulumi` is called, or around the pack; where there is none, the strictest profile holds. The environment
+variable `HYBRIDML_PROFILE` overrides the profile.
 """
 
 _JSON = """\
