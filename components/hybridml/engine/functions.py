@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hybridml.engine.values import Properties, contains_unknown
+from hybridml.engine.values import Properties, contains_secret, contains_unknown
 
 
 def compute(token: str, args: Properties) -> Properties | None:
     """The result of function `token`; None when only a provider could say."""
     function = _FUNCTIONS.get(token)
-    return function(args) if function and not contains_unknown(args) else None
+    return function(args) if function and not contains_unknown(args) and not contains_secret(args) else None
 
 
 def policy_document(args: Properties) -> Properties:

@@ -42,6 +42,9 @@ class PlanResolver:
         """A placeholder for every output that the SDK declares."""
         if registration.type == STACK_TYPE:
             return Outcome()
+        if "__provider" in registration.inputs:  # a dynamic provider's pickled code, which says nothing to a reader
+            inputs = {key: value for key, value in registration.inputs.items() if key != "__provider"}
+            registration = replace(registration, inputs=inputs)
         outcome = self._outcome(registration)
         self._resources[registration.urn] = _planned(registration, outcome)
         if registration.remote:

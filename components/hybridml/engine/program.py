@@ -35,7 +35,7 @@ def plan(
     Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
     """
     project = project if isinstance(project, Project) else load_project(project)
-    settings = stack_config(project, stack, passphrase).with_values(full_keys(config, project))
+    settings = stack_config(project, stack, passphrase, full_keys(config, project))
     recorded = Recorded.of(state)
     job = _job(project, stack, settings, environment, planning=True)
     made = _planned(project, job, recorded, log or print_log)

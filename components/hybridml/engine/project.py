@@ -111,19 +111,22 @@ def load_project(directory: str | Path) -> Project:
     )
 
 
-def stack_config(project: Project, stack: str, passphrase: str | None = None) -> Config:
+def stack_config(
+    project: Project, stack: str, passphrase: str | None = None, given: Mapping[str, object] | None = None
+) -> Config:
     """The configuration of `stack`: defaults of the project, then the stack file, secrets decrypted where possible.
 
-    `passphrase` is asked for only when there are secrets, and taken from the environment when None.
+    `passphrase` is asked for only when there are secrets, and taken from the environment when None; `given` are values
+    by full key that go before all others.
     Errors: `ConfigurationError` with every key that is required and missing, or has the wrong type; `StateError` when a
     passphrase is given and wrong.
     """
     document = _stack_document(project, stack)
-    given = _full_keys(document.get("config") or {}, project.name)
+    written = {**_full_keys(document.get("config") or {}, project.name), **(given or {})}
     opener = _Opener(document, passphrase)
     values: dict[str, Any] = {key: item.default for key, item in project.config.items() if item.default is not None}
     secret = {key for key, item in project.config.items() if item.secret}
-    for key, value in given.items():
+    for key, value in written.items():
         values[key] = opener.open(value, key)
         if _has_secret(value):
             secret.add(key)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import json
 import logging
 import os
 import runpy
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
@@ -19,11 +20,13 @@ from typing import Any
 
 import pulumi
 
+from hybridml.engine import shapes
 from hybridml.engine.monitor import Resolver
 from hybridml.engine.sdk import MissingConfig, instrumented, remember_classes
 from hybridml.engine.service import Context, Engine, Monitor
 from hybridml.engine.source import SourceMap
 from hybridml.engine.transforms import NeedsThread
+from hybridml.engine.values import SHOWN_SECRET
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, ProgramError
 
 Log = Callable[[str, str], None]
@@ -35,6 +38,7 @@ _RECURSION = 20_000
 """Chains of outputs resolve into one another without a pause when nothing has to be waited for."""
 _STEPS = 100
 """Turns of the event loop that an answer needs to reach whatever waits for it; more than chains of outputs are long."""
+_SECRET_LENGTH = 6
 _BUSY = threading.Lock()
 
 
@@ -70,17 +74,43 @@ def execute(job: Job, resolver: Resolver, log: Log) -> None:
 def _run(job: Job, resolver: Resolver, log: Log) -> None:
     sources, missing = SourceMap(job.root), MissingConfig()
     with _event_loop(inline=not resolver.blocking) as loop:
-        context = Context(project=job.project, stack=job.stack, shown=sources.file)
+        texts = secret_texts(job)
+        context = Context(project=job.project, stack=job.stack, shown=sources.file, secret_texts=texts)
         monitor = Monitor(context, resolver)
-        _configure(job, monitor, Engine(log))
+        _configure(job, monitor, Engine(lambda severity, message: log(severity, _redacted(message, texts))))
         try:
             with instrumented(sources, missing, planning=job.planning):
                 loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(job, context, monitor)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise _reported(error, monitor, missing, sources) from error
+            raise _reported(error, monitor, missing, sources, texts) from error
     _refuse_missing(missing)
+
+
+def secret_texts(job: Job) -> tuple[str, ...]:
+    """The texts in secret configuration that are long enough not to stand in other texts by chance."""
+    found = {text for key in job.secret_keys for text in _texts(job.config.get(key, ""))}
+    return tuple(sorted(text for text in found if len(text) >= _SECRET_LENGTH and not shapes.is_placeholder(text)))
+
+
+def _texts(value: str) -> Iterator[str]:
+    """A value, and when it is the JSON of an object or list the texts inside it."""
+    yield value
+    with suppress(ValueError):
+        open_ends = [json.loads(value)] if value[:1] in ("{", "[") else []
+        while open_ends:
+            item = open_ends.pop()
+            if isinstance(item, dict | list):
+                open_ends += item.values() if isinstance(item, dict) else item
+            elif isinstance(item, str):
+                yield item
+
+
+def _redacted(message: str, texts: Sequence[str]) -> str:
+    for text in texts:
+        message = message.replace(text, SHOWN_SECRET)
+    return message
 
 
 async def _program(job: Job, context: Context, monitor: Monitor) -> None:
@@ -112,7 +142,9 @@ def _configure(job: Job, monitor: Monitor, engine: Engine) -> None:
     pulumi.runtime.set_all_config(dict(job.config), sorted(job.secret_keys))
 
 
-def _reported(error: BaseException, monitor: Monitor, missing: MissingConfig, sources: SourceMap) -> HybridMLError:
+def _reported(
+    error: BaseException, monitor: Monitor, missing: MissingConfig, sources: SourceMap, texts: Sequence[str]
+) -> HybridMLError:
     """The one message for whatever ended a program."""
     if missing.keys:
         return _missing_error(missing)
@@ -125,8 +157,8 @@ def _reported(error: BaseException, monitor: Monitor, missing: MissingConfig, so
     if isinstance(error, SystemExit):
         return ProgramError(f"{where}the program left with sys.exit({error.code!r}) before it was finished")
     if isinstance(error, pulumi.RunError):
-        return ProgramError(f"{where}{error}")
-    text = str(error).strip()
+        return ProgramError(f"{where}{_redacted(str(error), texts)}")
+    text = _redacted(str(error).strip(), texts)
     return ProgramError(f"{where}the program raised {type(error).__name__}{f': {text}' if text else ''}")
 
 

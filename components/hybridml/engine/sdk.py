@@ -131,7 +131,7 @@ async def _forgiven(result: Any, value: Any) -> Any:
 def _made_up(value: Any, depth: int = 0) -> bool:
     """Whether any part of a callback's argument is a placeholder or unknown."""
     if isinstance(value, str):
-        return shapes.MARK in value
+        return shapes.is_placeholder(value)
     if isinstance(value, type(pulumi.UNKNOWN)):
         return True
     if depth > 8:  # noqa: PLR2004 - deeper than results nest; guards against a cycle

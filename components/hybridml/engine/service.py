@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import engine_pb2, resource_pb2
 
 from hybridml.engine import requests
@@ -20,7 +20,7 @@ from hybridml.engine.aliases import STACK_TYPE, Identity, alias_urns, make_urn
 from hybridml.engine.calls import current_form, dummies
 from hybridml.engine.monitor import Invocation, Outcome, Read, Registration, Resolver
 from hybridml.engine.transforms import Transforms
-from hybridml.engine.values import UNKNOWN, Properties, Secret
+from hybridml.engine.values import UNKNOWN, Properties, Secret, Value, seal
 from hybridml.engine.wire import read_struct, write_struct
 from hybridml.errors import HybridMLError, ProgramError
 
@@ -48,6 +48,8 @@ class Context:
     stack: str
     shown: Callable[[str], str | None]
     """File name to what is shown of it; None when the file is not the user's."""
+    secret_texts: tuple[str, ...] = ()
+    """Secrets of the configuration. A property that holds one is secret, whether or not the program said so."""
     classes: dict[str, type] = field(default_factory=dict)
     """Type token to the SDK's class, filled as the program constructs resources."""
 
@@ -135,7 +137,7 @@ class Monitor:
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         """A component, or the stack, says its outputs."""
-        outputs = read_struct(request.outputs)
+        outputs = self._properties(request.outputs)
         self._ask(lambda: self._resolver.finish(request.urn, outputs))
         return empty_pb2.Empty()
 
@@ -174,6 +176,7 @@ class Monitor:
 
     def SignalAndWaitForShutdown(self, _: empty_pb2.Empty) -> empty_pb2.Empty:  # noqa: N802 - Pulumi's name
         """The program has nothing more to say."""
+        self.transforms.close()
         return empty_pb2.Empty()
 
     def _registration(self, request: resource_pb2.RegisterResourceRequest) -> Registration:
@@ -190,7 +193,7 @@ class Monitor:
             parent=parent,
             custom=request.custom,
             remote=request.remote,
-            inputs=read_struct(request.object),
+            inputs=self._properties(request.object),
             dependencies=dependencies,
             property_dependencies=by_property,
             provider=request.provider,
@@ -198,6 +201,11 @@ class Monitor:
             source=source,
             declared=context.classes.get(request.type),
         )
+
+    def _properties(self, struct: struct_pb2.Struct) -> dict[str, Value]:
+        read = read_struct(struct)
+        texts = self._context.secret_texts
+        return {key: seal(value, texts) for key, value in read.items()} if texts else read
 
     def _claim(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
         """Take `urn` for this request, with its aliases. Two resources cannot be the same one."""
@@ -235,7 +243,7 @@ class Monitor:
             name=request.name,
             parent=request.parent,
             id=request.id,
-            inputs=read_struct(request.properties),
+            inputs=self._properties(request.properties),
             dependencies=tuple(sorted(request.dependencies)),
             provider=request.provider,
             options=requests.read_options(request),

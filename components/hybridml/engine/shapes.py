@@ -108,7 +108,7 @@ def host(name: str) -> str:
 
 def is_placeholder(value: object) -> bool:
     """Whether `value` is text that holds a placeholder."""
-    return isinstance(value, str) and MARK in value
+    return isinstance(value, str) and MARK in value.lower()
 
 
 def _named_arn(type_: str, name: str, field: str, region: str) -> str:

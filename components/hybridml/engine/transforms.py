@@ -49,7 +49,7 @@ class Transforms:
         self._loop_thread = threading.get_ident()
         self._own: dict[str, list[callback_pb2.Callback]] = {}
         self._parents: dict[str, str] = {}
-        self._stubs: dict[str, Any] = {}
+        self._channels: dict[str, grpc.Channel] = {}
 
     def of_resource(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceRequest:
         """`request` after its own transforms, those of its parents, then the stack's."""
@@ -79,6 +79,12 @@ class Transforms:
         if request.transforms or request.parent in self._own:
             self._own[urn] = list(request.transforms)
             self._parents[urn] = request.parent
+
+    def close(self) -> None:
+        """Hang up, before the program's server does."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
 
     def _inherited(self, parent: str) -> list[callback_pb2.Callback]:
         found: list[callback_pb2.Callback] = []
@@ -117,10 +123,10 @@ class Transforms:
             request.version = answer.options.version
 
     def _call(self, callback: callback_pb2.Callback, message: Any) -> bytes:
-        stub = self._stubs.get(callback.target)
-        if stub is None:
-            stub = callback_pb2_grpc.CallbacksStub(grpc.insecure_channel(callback.target))
-            self._stubs[callback.target] = stub
+        channel = self._channels.get(callback.target)
+        if channel is None:
+            channel = self._channels.setdefault(callback.target, grpc.insecure_channel(callback.target))
+        stub = callback_pb2_grpc.CallbacksStub(channel)
         asked = callback_pb2.CallbackInvokeRequest(token=callback.token, request=message.SerializeToString())
         try:
             answer: bytes = stub.Invoke(asked, timeout=_TIMEOUT).response

@@ -127,6 +127,15 @@ def contains_secret(value: Value) -> bool:
     return isinstance(value, Secret)
 
 
+def seal(value: Value, texts: Sequence[str]) -> Value:
+    """`value` with every text in it that holds one of `texts` made secret."""
+    if isinstance(value, str):
+        return Secret(value) if any(text in value for text in texts) else value
+    if isinstance(value, Mapping):
+        return {key: seal(item, texts) for key, item in value.items()}
+    return [seal(item, texts) for item in value] if isinstance(value, list) else value
+
+
 def reveal(value: Value) -> Value:
     """`value` without its secret marks; only for what goes to a provider or is compared, never for what is shown."""
     if isinstance(value, Secret):
