@@ -21,9 +21,9 @@ import pulumi
 from hybridml import ModelEndpoint, ModelEndpointArgs
 
 version = {{"artifact": {{"uri": "model"}}, "format": "mlflow"}}
-traffic = {{"champion": {{"version": "1", "weight": 100}}}}
-spec = {{"owner": "team", "data_class": "public", "versions": {{"1": version}}, "runtime": {{"kind": "mlflow"}},
-        "traffic": traffic, "access": {{"invokers": ["group:callers"]}}}}
+spec = {{"apiVersion": "hybridml/v1", "owner": "team", "data_class": "public", "versions": {{"1": version}},
+        "traffic": {{"champion": {{"version": "1"}}}}, "scaling": {{"min": 1, "max": 1}},
+        "access": {{"invokers": ["group:callers"]}}}}
 endpoint = ModelEndpoint("wine", ModelEndpointArgs(spec=spec, target={{"kind": "local", "port": {port}}}))
 pulumi.export("endpoints", {{"wine": endpoint.outputs}})
 """
