@@ -13,6 +13,7 @@ from hybridml_policies.evaluation import Finding, Report, Unseen, WaiverState, W
 from hybridml_policies.profile import Level, Profile, load_profile, profile_names
 from hybridml_policies.rule import Rule, Severity
 from hybridml_policies.rules import ALL
+from hybridml_policies.stack_state import with_stack
 from hybridml_policies.verdict import Kind, Verdict
 from hybridml_policies.waiver import Waiver, load_waivers, parse_waivers
 
@@ -38,4 +39,5 @@ __all__ = [
     "load_waivers",
     "parse_waivers",
     "profile_names",
+    "with_stack",
 ]

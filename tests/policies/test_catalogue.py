@@ -11,7 +11,7 @@ from hybridml_policies.reference import reference
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "reference" / "policies.md"
-OURS = {"ML-FMT-001"}
+OURS = {"ML-FMT-001", "ML-STA-001"}
 """Rules beyond the catalogue."""
 
 

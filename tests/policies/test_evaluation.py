@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hybridml.errors import ConfigurationError
 from hybridml.report import findings_json
-from hybridml_policies import Kind, Level, Profile, evaluate, exit_code, load_baseline
+from hybridml_policies import Kind, Level, Profile, evaluate, exit_code, load_baseline, with_stack
 from hybridml_policies.exported import plan_of_export
 
 from policies.cases import STRICT, TODAY, cases_of, plan_of
@@ -138,3 +138,28 @@ def test_what_is_deployed_is_judged_by_the_same_rules() -> None:
 def test_empty_export_is_an_empty_plan(export: dict[str, object]) -> None:
     """Nothing deployed, nothing judged."""
     assert evaluate(plan_of_export(export), STRICT, today=TODAY).findings == ()
+
+
+def test_stack_is_judged_by_what_its_files_say(tmp_path: Path) -> None:
+    """Backend from the project, secrets provider from the stack file, with the line that says it."""
+    (tmp_path / "Pulumi.yaml").write_text("name: acme\nruntime: python\nbackend: {url: 'file:///srv/state'}\n")
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config: {}\nencryptionsalt: v1:abc\n")
+
+    report = evaluate(with_stack(plan_of(()), tmp_path, file), STRICT, today=TODAY)
+
+    (finding,) = report.findings
+    reason = "backend.url is a folder of one machine; the stack's secrets are under a passphrase"
+    assert (finding.rule.id, finding.reason) == ("ML-STA-001", reason)
+    assert (finding.file, finding.line) == ("Pulumi.prod.yaml", 2)
+    assert finding.urn == "urn:pulumi:prod::acme::pulumi:pulumi:Stack::acme-prod"
+
+
+def test_stack_whose_files_say_nothing_is_not_judged(tmp_path: Path) -> None:
+    """A project without files, or with a stack file that names neither."""
+    file = tmp_path / "Pulumi.prod.yaml"
+    without = evaluate(with_stack(plan_of(()), tmp_path, file), STRICT, today=TODAY)
+    file.write_text("config: {}\n")
+
+    assert without.findings == ()
+    assert evaluate(with_stack(plan_of(()), tmp_path, file), STRICT, today=TODAY).findings == ()

@@ -42,10 +42,11 @@ def check(
 
 
 def _report(here: Place, stack: str, profile: str | None, waivers: Path | None, known: Known) -> Report:
-    from hybridml_policies import evaluate
+    from hybridml_policies import evaluate, with_stack
 
     chosen, exceptions = _profile(here, stack, profile), _waivers(here, stack, waivers)
-    return evaluate(planned(here, stack), chosen, exceptions, baseline=known)
+    plan = with_stack(planned(here, stack), here.root, here.project.stack_file(stack))
+    return evaluate(plan, chosen, exceptions, baseline=known)
 
 
 def _profile(here: Place, stack: str, given: str | None) -> Profile:

@@ -20,6 +20,7 @@ from hybridml_policies.rules import (
     kubernetes_network,
     kubernetes_pods,
     ml_artifacts,
+    stack_state,
 )
 
 _FAMILIES = (
@@ -35,6 +36,7 @@ _FAMILIES = (
     kubernetes_network,
     kubernetes_availability,
     ml_artifacts,
+    stack_state,
 )
 
 ALL: Final[Mapping[str, Rule]] = MappingProxyType(
