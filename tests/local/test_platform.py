@@ -111,8 +111,9 @@ def test_refusals_of_all_endpoints_come_at_once_with_their_places(project: Path)
     ]
 
 
-def test_a_default_that_is_refused_names_the_endpoints_file(project: Path) -> None:
-    """Nobody wrote the canary, so the file of the endpoint is named, without a line."""
+def test_a_default_that_is_refused_names_what_holds_it(project: Path) -> None:
+    """Nobody wrote `strategy`, so the place of the rollout that asks for the default is named."""
+    edit(project / "infra/endpoints/wine.yaml", lambda wine: wine.update({"rollout": {"bake": "5m"}}))
     edit(
         project / "stacks/Pulumi.local.yaml",
         lambda stack: stack["config"]["hybridml:endpoints"]["wine"].pop("rollout"),

@@ -25,6 +25,13 @@ def spec(**over: Any) -> EndpointSpec:
     return EndpointSpec.from_mapping("iris", MINIMAL | over)
 
 
+def test_a_rollout_that_nobody_wrote_asks_for_nothing() -> None:
+    """Ten lines without a word about rollouts are kept: versions then change at once."""
+    silent = {key: value for key, value in MINIMAL.items() if key != "rollout"}
+
+    assert refusals("iris", EndpointSpec.from_mapping("iris", silent)) == []
+
+
 def test_every_promise_has_an_answer() -> None:
     """No promise is left without an answer, and each refusal says a way out."""
     assert set(PROMISES) == set(Promise)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def asks(spec: EndpointSpec) -> dict[Promise, str]:
-    """Every promise that `spec` asks for, with the dotted path of the value that asks."""
+    """Every promise that `spec` asks for, with the dotted path of the value that asks.
+
+    A rollout that nobody wrote asks for nothing: each target then takes over a new version the way it can.
+    """
     return {promise: path for found in (_placement, _traffic, _scale, _care) for promise, path in found(spec)}
 
 
@@ -75,7 +78,8 @@ def _scale(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
         yield Promise.AUTOSCALING, "scaling.max"
     if spec.scaling.schedules:
         yield Promise.SCHEDULES, "scaling.schedules"
-    yield Promise(f"rollout.strategy={spec.rollout.strategy}"), "rollout.strategy"
+    if "rollout" in spec.model_fields_set:
+        yield Promise(f"rollout.strategy={spec.rollout.strategy}"), "rollout.strategy"
 
 
 def _care(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
