@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hybridml_policies.values import Found, Resource, find, find_input, is_unknown, text_of, texts
+from hybridml_policies.values import SECRET, UNKNOWN, Found, Resource, find, find_input, text_of, texts
 
 _IDENTITIES = (
     "id",
@@ -36,17 +36,22 @@ class Referrers:
 class _Index:
     """Who is referred to, by name, by dependency, or by nobody knows which of several."""
 
+    named: Mapping[str, list[str]]
+    """URNs of those that are called by a name."""
     by_name: dict[str, list[Resource]] = field(default_factory=lambda: defaultdict(list))
     by_urn: dict[str, list[Resource]] = field(default_factory=lambda: defaultdict(list))
     maybe: dict[str, list[Resource]] = field(default_factory=lambda: defaultdict(list))
     adrift: list[Resource] = field(default_factory=list)
 
-    def add(self, referrer: Resource, found: Found, subjects: Mapping[str, Resource], names: frozenset[str]) -> None:
-        """Enter one reference."""
-        if isinstance(found.value, str) and (found.value in names or not is_unknown(found.value)):
-            self.by_name[found.value].append(referrer)
-        elif found.unknown:
-            self._follow(referrer, [urn for urn in texts(referrer.get("dependsOn")) if urn in subjects])
+    def add(self, referrer: Resource, found: Found, subjects: Collection[str]) -> None:
+        """Enter one reference; one that is not known is to what its owner depends on, of the same name if any is."""
+        if not found.unknown:
+            if isinstance(found.value, str):
+                self.by_name[found.value].append(referrer)
+            return
+        upstream = [urn for urn in texts(referrer.get("dependsOn")) if urn in subjects]
+        alike = self.named.get(found.value, []) if isinstance(found.value, str) else []
+        self._follow(referrer, [urn for urn in upstream if urn in alike] or alike or upstream)
 
     def _follow(self, referrer: Resource, targets: list[str]) -> None:
         if not targets:
@@ -102,18 +107,21 @@ class Stack:
         return Referrers(_once(certain), _once([*index.maybe.get(urn, ()), *index.adrift]))
 
     def _index(self, alike: frozenset[str], types: frozenset[str], path: str) -> _Index:
-        index = _Index()
         subjects = {text_of(subject, "urn"): subject for subject in self.of(alike)}
-        names = frozenset(name for subject in subjects.values() for name in _names(subject))
+        named: dict[str, list[str]] = defaultdict(list)
+        for urn, subject in subjects.items():
+            for name in _names(subject):
+                named[name].append(urn)
+        index = _Index(named)
         for referrer in self.of(types):
             for found in find_input(referrer, path):
-                index.add(referrer, found, subjects, names)
+                index.add(referrer, found, subjects.keys())
         return index
 
 
 def _names(subject: Resource) -> tuple[str, ...]:
     found = (place.value for path in _IDENTITIES for place in find(subject, path))
-    return tuple(dict.fromkeys(v for v in found if isinstance(v, str) and v and v not in ("[unknown]", "[secret]")))
+    return tuple(dict.fromkeys(v for v in found if isinstance(v, str) and v and v not in (UNKNOWN, SECRET)))
 
 
 def _once(resources: Iterable[Resource]) -> tuple[Resource, ...]:
