@@ -23,6 +23,7 @@ from hybridml import ModelEndpoint, ModelEndpointArgs
 version = {{"artifact": {{"uri": "model"}}, "format": "mlflow"}}
 spec = {{"apiVersion": "hybridml/v1", "owner": "team", "data_class": "public", "versions": {{"1": version}},
         "traffic": {{"champion": {{"version": "1"}}}}, "scaling": {{"min": 1, "max": 1}},
+        "rollout": {{"strategy": "all-at-once"}},
         "access": {{"invokers": ["group:callers"]}}}}
 endpoint = ModelEndpoint("wine", ModelEndpointArgs(spec=spec, target={{"kind": "local", "port": {port}}}))
 pulumi.export("endpoints", {{"wine": endpoint.outputs}})
