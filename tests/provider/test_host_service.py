@@ -394,3 +394,15 @@ def test_restarts_slow_down_and_start_afresh_after_a_stable_run(run: Path) -> No
     least = [0.3, 0.6, 1.2, 1.5, 0.6 + 0.3]
     assert all(wait >= expected for wait, expected in zip(waits, least, strict=False)), waits
     assert waits[4] < 0.6 + 1.5, waits
+
+
+def test_a_service_that_moves_to_another_port_serves_until_the_new_one_does(engine: Engine, run: Path) -> None:
+    """Only who keeps the port has to stop first; on another port the two live side by side."""
+    before = engine.check("HostService", on_port(run, free_port()))
+    state = started(engine, before)
+    moved = engine.check("HostService", on_port(run, free_port()), olds=before, seed=b"other")
+
+    changes = engine.diff("HostService", state, before, moved)
+    assert (changes.deleteBeforeReplace, "port" in changes.replaces) == (False, True)
+    assert get(int(str(started(engine, moved)["port"]).removesuffix(".0")), "/")[0] == 200
+    assert get(int(before["port"]), "/")[0] == 200

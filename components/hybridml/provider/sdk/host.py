@@ -85,7 +85,7 @@ class HostService(OwnResource):
     """A process that is kept alive: health wait, restart with back-off, rotated log, clean stop of its whole group.
 
     Any change but of `start_timeout` replaces it: with a socket the new instance is healthy before the old one stops;
-    with a port the old one stops first.
+    so it does on another port; on the same port the old one stops first.
     """
 
     instance: pulumi.Output[str]
