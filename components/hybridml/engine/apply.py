@@ -69,7 +69,13 @@ def up(
     with _Run.of(project, state_dir or state_directory(project, stack), "up", progress, settings) as run:
         run.prepare(project.plugins)
         plan = program.plan(
-            project, stack, config=config, environment=environment, passphrase=passphrase, log=lambda *_: None
+            project,
+            stack,
+            config=config,
+            environment=environment,
+            passphrase=passphrase,
+            log=lambda *_: None,
+            apart=False,
         )
         refuse_what_cannot_be_applied(plan, run.plugins)
         _refuse_to_delete_protected(plan, run.ledger)

@@ -26,19 +26,21 @@ def plan(
     environment: Mapping[str, str] | None = None,
     passphrase: str | None = None,
     log: Log | None = None,
+    apart: bool = True,
 ) -> Plan:
     """What the program of `project` would do for `stack`, without credentials, network or plugins.
 
     `config` overrides the stack's values by full key; `state` is a deployment (`pulumi stack export`) whose recorded
     outputs are used in place of placeholders and against which the plan is compared; `environment` are variables set
-    for the program; `log` is told what the program logs.
+    for the program; `log` is told what the program logs. The program runs in the environment that the project names,
+    unless `apart` is false: then in this one, as when it is applied.
     Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
     """
     project = project if isinstance(project, Project) else load_project(project)
     settings = stack_config(project, stack, passphrase, full_keys(config, project))
     recorded = Recorded.of(state)
     job = _job(project, stack, settings, environment, planning=True)
-    made = _planned(project, job, recorded, log or print_log)
+    made = _planned(project.virtualenv if apart else None, job, recorded, log or print_log)
     return compare(made, recorded) if state is not None else made
 
 
@@ -64,8 +66,8 @@ def print_log(severity: str, message: str) -> None:
     print(f"{severity}: {message}", file=sys.stderr)  # noqa: T201 - standard error is where diagnostics go
 
 
-def _planned(project: Project, job: Job, recorded: Recorded, log: Log) -> Plan:
-    interpreter = interpreter_of(project.virtualenv)
+def _planned(virtualenv: Path | None, job: Job, recorded: Recorded, log: Log) -> Plan:
+    interpreter = interpreter_of(virtualenv)
     if interpreter is None:
         return plan_job(job, recorded, log)
     data = {**vars(job), "root": str(job.root), "main": str(job.main), "secret_keys": sorted(job.secret_keys)}
