@@ -13,10 +13,11 @@ from hybridml.engine.shapes import MARK
 from hybridml.engine.values import UNKNOWN, Properties, Value, reveal
 from hybridml.errors import ProgramError, Refused
 
-_INSTALL: Final = (
+INSTALL: Final = (
     "Install the Pulumi CLI (https://www.pulumi.com/docs/install/) and run `pulumi up` "
     "(or `hybridml up --engine pulumi`): it fetches the plugins of these packages."
 )
+"""What to do about a type or function that this engine cannot apply."""
 _DYNAMIC: Final = frozenset({"pulumi-python", "pulumi-nodejs"})
 """Packages of dynamic providers, whose code lives in the program."""
 
@@ -26,7 +27,7 @@ def refuse_what_cannot_be_applied(plan: Plan, plugins: Plugins) -> None:
     reasons = [(reason, r.urn) for r in plan.resources for reason in _reasons(r, plugins)]
     if reasons:
         lines = "\n".join(f"  {urn}: {reason}" for reason, urn in sorted(reasons))
-        raise Refused(f"The embedded engine cannot apply these resources:\n{lines}\n{_INSTALL} Nothing was changed.")
+        raise Refused(f"The embedded engine cannot apply these resources:\n{lines}\n{INSTALL} Nothing was changed.")
 
 
 def _reasons(resource: PlannedResource, plugins: Plugins) -> Iterable[str]:

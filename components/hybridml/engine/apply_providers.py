@@ -6,6 +6,7 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 from hybridml.engine import state
 from hybridml.engine.apply_events import Change, Journalist
@@ -39,13 +40,19 @@ class Providers:
         urn = default_urn(registration_urn, package_of(token), version)
         with self._guard:
             found = self._ledger.find([urn])
+            wanted = self._default(urn, token, version)
             if found is None:
-                self._ledger.put(self._ledger.new_key(), self._default(urn, token, version))
-                found = self._ledger.find([urn])
-        assert found is not None  # noqa: S101 - put above
-        return f"{urn}::{found[1].id}"
+                self._ledger.put(self._ledger.new_key(), wanted)
+            elif found[1].inputs != wanted.inputs:
+                self._ledger.put(found[0], replace(wanted, id=found[1].id, created=found[1].created))
+        return f"{urn}::{found[1].id if found else wanted.id}"
+
+    def serves(self, token: str) -> bool:
+        """Whether there is a plugin for the package of a type or function."""
+        return self._plugins.serves(package_of(token))
 
     def _default(self, urn: str, token: str, version: str) -> ResourceState:
+        """The default provider of a package: its inputs are the stack's configuration under the package's name."""
         package = package_of(token)
         inputs = {**self._config(package), **({"version": version} if version else {})}
         now = state.now()

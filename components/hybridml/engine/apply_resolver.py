@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from hybridml.engine.apply_events import Change
-from hybridml.engine.apply_expected import Expected
+from hybridml.engine.apply_expected import INSTALL, Expected
 from hybridml.engine.apply_gate import Gate
 from hybridml.engine.apply_options import changed_paths, seconds, touched, without_ignored
 from hybridml.engine.apply_providers import Providers, is_provider
@@ -37,11 +36,11 @@ class ApplyResolver:
     seen: set[str] = field(default_factory=set)
     """URNs that the program asked for in this run."""
     _deleted_first: set[str] = field(default_factory=set)
-    _locks: dict[str, threading.RLock] = field(default_factory=lambda: defaultdict(threading.RLock))
+    _locks: dict[str, threading.RLock] = field(default_factory=dict)
 
     def register(self, registration: Registration) -> Outcome:
         """Make `registration` true. Errors: `HybridMLError`, after which nothing new is begun."""
-        with self.gate.request(), self._locks[registration.urn]:
+        with self.gate.request(), self._lock(registration.urn):
             self.expected.meet(registration)
             self.seen.add(registration.urn)
             found = self._adopt(registration)
@@ -79,7 +78,9 @@ class ApplyResolver:
         """Call a function of a plugin. Errors: `Refused` for a method of a resource."""
         with self.gate.request():
             if invocation.method:
-                raise Refused(f"{invocation.token} is a method of a resource, which this engine does not call")
+                raise Refused(f"{invocation.token} is a resource's method, which this engine does not call. {INSTALL}")
+            if not self.providers.serves(invocation.token):
+                raise Refused(f"{invocation.token} is a function that no plugin on this machine serves. {INSTALL}")
             return self.providers.named(invocation.provider, invocation.token).invoke(invocation.token, invocation.args)
 
     def finish(self, urn: str, outputs: Properties) -> None:
@@ -94,6 +95,9 @@ class ApplyResolver:
     @property
     def _ledger(self) -> Ledger:
         return self.steps.ledger
+
+    def _lock(self, urn: str) -> threading.RLock:
+        return self._locks.setdefault(urn, threading.RLock())
 
     def _reference(self, urn: str, token: str, version: str, given: str) -> str:
         return self.providers.reference(urn, token, version, given)
@@ -188,7 +192,7 @@ class ApplyResolver:
         if kept:
             raise protected(kept, "replaced")
         for dependent_key, dependent in falling:
-            with self._locks[dependent.urn]:
+            with self._lock(dependent.urn):
                 if dependent.urn not in self.seen:
                     self.steps.delete(dependent_key, dependent)
                     self._deleted_first.add(dependent.urn)

@@ -221,8 +221,11 @@ class Ledger:
 
     def _append(self, line: Mapping[str, Any]) -> None:
         assert self._descriptor is not None  # noqa: S101 - opened by the caller
-        _write_all(self._descriptor, json.dumps(line, separators=(",", ":")).encode() + b"\n")
-        os.fsync(self._descriptor)
+        try:
+            _write_all(self._descriptor, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise StateError(f"{self._path} cannot be written: {error.strerror}; nothing new is begun.") from error
 
     def _fold(self) -> None:
         with self._guard:

@@ -110,25 +110,30 @@ class Plugin:
         self._log = os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "a")
         self._process = _spawn(command, directory)
         self._port: queue.Queue[str] = queue.Queue()
+        self._spoke = False
         _reader(self._process.stdout, self._say).start()
         self._errors = _reader(self._process.stderr, self._note)
         self._errors.start()
+        self._channel: grpc.Channel | None = None
         self.provider: Provider | None = None
+        """Once it is configured."""
 
-    def connect(self, folder: Path, directory: Path) -> Provider:
-        """Wait until the plugin listens and shake hands; `configure` comes after."""
+    def connect(self, folder: Path, directory: Path, config: Properties, *, urn: str) -> Provider:
+        """Wait until the plugin listens, shake hands and configure it."""
         self._channel = grpc.insecure_channel(
             f"127.0.0.1:{self._wait_for_port()}",
             options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)],
         )
         stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-        self.provider = Provider(self.package, stub, obituary=self._obituary)
-        self.provider.handshake(root=folder, program=directory)
-        return self.provider
+        provider = Provider(self.package, stub, obituary=self._obituary)
+        provider.handshake(root=folder, program=directory)
+        provider.configure(config, urn=urn)
+        self.provider = provider
+        return provider
 
     def stop(self) -> None:
         """End the process; at once when it does not end when asked."""
-        if self.provider is not None:
+        if self._channel is not None:
             self._channel.close()
         self._process.terminate()
         try:
@@ -146,6 +151,7 @@ class Plugin:
             raise ResourceError(
                 f"Plugin {self.package} said no port within {START_SECONDS:.0f} s. {self._why()}"
             ) from None
+        self._port.put(line)  # for whoever asks after us
         if not line.strip().isdigit():
             self._process.terminate()
             raise ResourceError(
@@ -154,7 +160,8 @@ class Plugin:
         return int(line)
 
     def _say(self, line: str | None) -> None:
-        if self._port.empty() and self.provider is None:
+        if not self._spoke:
+            self._spoke = True
             self._port.put(line or "")
 
     def _note(self, line: str | None) -> None:
@@ -208,10 +215,7 @@ class Plugins:
             raise ResourceError(f"There is no plugin for package {package} on this machine")
         plugin = self._process(package, instance)
         with self._guard:
-            if plugin.provider is None:
-                plugin.connect(command.folder, self._directory).configure(config, urn=urn)
-        assert plugin.provider is not None  # noqa: S101 - connected above
-        return plugin.provider
+            return plugin.provider or plugin.connect(command.folder, self._directory, config, urn=urn)
 
     def cancel(self) -> None:
         """Ask every plugin to stop waiting for whatever it waits for."""

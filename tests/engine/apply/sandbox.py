@@ -18,6 +18,7 @@ from hybridml.engine.apply_events import Event, Note
 from hybridml.engine.project import load_project
 
 PLUGIN = Path(__file__).parents[1] / "fixture_plugin"
+COMPONENTS = Path(__file__).parents[3] / "components"
 DRIVER = Path(__file__).with_name("killed.py")
 STACK = "dev"
 PROGRAM = """
@@ -168,18 +169,13 @@ class Sandbox:
 
     def processes(self) -> dict[int, str]:
         """The running processes of this sandbox: number to title."""
-        return {pid: argv[3] for pid, argv in _commands().items() if len(argv) > 3 and argv[3].startswith(self.tag(""))}
+        return {pid: argv[3] for pid, argv in commands().items() if len(argv) > 3 and argv[3].startswith(self.tag(""))}
 
     def plugins(self) -> list[int]:
         """The running plugins of this sandbox."""
-        found = []
-        for pid, argv in _commands().items():
-            try:
-                if str(PLUGIN) in argv and Path(f"/proc/{pid}/cwd").resolve() == self.root.resolve():
-                    found.append(pid)
-            except OSError:
-                continue
-        return found
+        folders = {str(PLUGIN), str(COMPONENTS)}
+        ours = [pid for pid, argv in commands().items() if folders.intersection(argv)]
+        return [pid for pid in ours if _folder_of(pid) == self.root.resolve()]
 
     def clean(self) -> None:
         """End what a test left."""
@@ -187,7 +183,15 @@ class Sandbox:
             os.kill(pid, signal.SIGKILL)
 
 
-def _commands() -> dict[int, list[str]]:
+def _folder_of(pid: int) -> Path | None:
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve(strict=True)
+    except OSError:
+        return None
+
+
+def commands() -> dict[int, list[str]]:
+    """The running processes: number to arguments."""
     found = {}
     for entry in Path("/proc").iterdir():
         try:

@@ -304,6 +304,43 @@ def test_a_program_that_departs_from_its_plan_is_stopped(sandbox: Sandbox) -> No
     assert sandbox.files() == {}
 
 
+def test_a_resource_that_was_not_planned_stops_the_run(sandbox: Sandbox) -> None:
+    """One that a second run would call differently is not created."""
+    (sandbox.root / "__main__.py").write_text(
+        "import time, pulumi\npulumi.CustomResource('fixture:index:Fault', f'odd-{time.monotonic()}', {})\n"
+    )
+
+    with pytest.raises(ProgramError, match="is not in the plan"):
+        sandbox.up()
+
+    assert sandbox.effects == []
+
+
+def test_a_resource_that_was_planned_and_is_not_asked_for_stops_the_run_before_deletes(sandbox: Sandbox) -> None:
+    """What it would have left unasked for is not deleted."""
+    sandbox.up(kept=asked("File", {"path": "kept.txt"}))
+    (sandbox.root / "__main__.py").write_text(
+        "import pulumi\nif pulumi.runtime.is_dry_run():\n    pulumi.CustomResource('fixture:index:Fault', 'odd', {})\n"
+    )
+
+    with pytest.raises(ProgramError, match="odd was planned and not asked for"):
+        sandbox.up()
+
+    assert sandbox.files() == {"kept.txt": ""}
+
+
+def test_a_function_of_a_plugin_answers_and_one_of_none_is_refused(sandbox: Sandbox) -> None:
+    """With the provider's result, or with its name and how to go on."""
+    program = sandbox.root / "__main__.py"
+    call = "import pulumi\npulumi.export('said', pulumi.runtime.invoke('{}', {{'text': 'x'}}).value)\n"
+    program.write_text(call.format("fixture:index:echo"))
+    assert sandbox.up().outputs["said"]["text"] == "x"
+
+    program.write_text(call.format("aws:index/getRegion:getRegion"))
+    with pytest.raises(Refused, match="getRegion is a function that no plugin on this machine serves"):
+        sandbox.up()
+
+
 def test_progress_says_what_begins_and_ends_and_why(sandbox: Sandbox) -> None:
     """Steps carry URN, operation, changed inputs and seconds."""
     sandbox.up(one=asked("File", {"path": "one.txt", "content": "a"}))
