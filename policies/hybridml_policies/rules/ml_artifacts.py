@@ -13,16 +13,17 @@ from hybridml_policies.verdict import PASS, Kind, Verdict, all_of, fails, not_ap
 
 MODEL = "aws:sagemaker/model:Model"
 ENDPOINT = "hybridml:index:ModelEndpoint"
+VERTEX_MODEL = "hybridml:index:VertexModel"
 _MODEL_GARDEN = "gcp:vertex/aiEndpointWithModelGardenDeployment:AiEndpointWithModelGardenDeployment"
 _CONTAINERS = ("primaryContainer", "containers[]")
-_URIS = (
+_MODEL_FILES = (
     *(f"{container}.modelDataUrl" for container in _CONTAINERS),
     *(f"{container}.modelDataSource.s3DataSources[].s3Uri" for container in _CONTAINERS),
-    *(f"{container}.modelPackageName" for container in _CONTAINERS),
-    "spec.predictor.model.storageUri",
-    "huggingFaceModelId",
-    "publisherModelName",
 )
+_PACKAGES = tuple(f"{container}.modelPackageName" for container in _CONTAINERS)
+_FILES = (*_MODEL_FILES, "artifactUri")
+"""Where a model says which files it is."""
+_URIS = (*_FILES, *_PACKAGES, "spec.predictor.model.storageUri", "huggingFaceModelId", "publisherModelName")
 _IMMUTABLE = re.compile(r"v?\d+(\.\d+)*|[^/]*[0-9a-f]{40,64}[^/]*|.*[?&]versionId=.+|[^/@]+@(?!main$)[^/@]+")
 """A version number of a registry, a digest or commit, an object version, a version behind `@`."""
 _PICKLED_SUFFIXES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
@@ -32,9 +33,10 @@ _PICKLED_FORMATS = ("pickle", "joblib", "pytorch")
 @rule(
     "ML-ART-001",
     severity=Severity.HIGH,
-    types=[MODEL, INFERENCE_SERVICE, _MODEL_GARDEN, ENDPOINT],
+    types=[MODEL, INFERENCE_SERVICE, _MODEL_GARDEN, ENDPOINT, VERTEX_MODEL],
     reads=[
-        *(f"Model.{path}" for path in _URIS[:6]),
+        *(f"Model.{path}" for path in (*_MODEL_FILES, *_PACKAGES)),
+        "VertexModel.artifactUri",
         "InferenceService.spec.predictor.model.storageUri",
         "AiEndpointWithModelGardenDeployment.huggingFaceModelId",
         "AiEndpointWithModelGardenDeployment.publisherModelName",
@@ -87,6 +89,7 @@ def _segments(address: str) -> list[str]:
         "kubernetes:serving.kserve.io/v1alpha1:ClusterServingRuntime",
         "aws:sagemaker/trainingJob:TrainingJob",
         "aws:sagemaker/dataQualityJobDefinition:DataQualityJobDefinition",
+        VERTEX_MODEL,
     ],
     reads=[
         "Model.primaryContainer.image",
@@ -95,6 +98,7 @@ def _segments(address: str) -> list[str]:
         "ClusterServingRuntime.spec.containers[].image",
         "TrainingJob.algorithmSpecification.trainingImage",
         "DataQualityJobDefinition.dataQualityAppSpecification.imageUri",
+        "VertexModel.container.imageUri",
     ],
     fix="Write the image as name:tag@sha256:… with the digest that the registry reports.",
     references=["CKV_K8S_43", "kyverno:require-image-checksum"],
@@ -111,6 +115,7 @@ def serving_image_digest(model: Resource) -> Verdict:
         "spec.containers[].image",
         "algorithmSpecification.trainingImage",
         "dataQualityAppSpecification.imageUri",
+        "container.imageUri",
     )
     images = [found for path in paths for found in find_input(model, path) if not found.absent]
     return all_of(map(_is_exact, images)) if images else not_applicable("it names no image")
@@ -133,12 +138,13 @@ Source: SageMaker Developer Guide, "Docker registry paths and example code"."""
 @rule(
     "ML-FMT-001",
     severity=Severity.HIGH,
-    types=[ENDPOINT, MODEL],
+    types=[ENDPOINT, MODEL, VERTEX_MODEL],
     reads=[
         "ModelEndpoint.versions.*.format",
         "ModelEndpoint.versions.*.artifact.uri",
         "ModelEndpoint.versions.*.artifact.signature.key",
-        *(f"Model.{path}" for path in _URIS[:4]),
+        *(f"Model.{path}" for path in _MODEL_FILES),
+        "VertexModel.artifactUri",
     ],
     fix="Save the model as skops, ONNX or safetensors, or sign it and set `artifact.signature`.",
     references=["no direct reference check (gap)"],
@@ -150,7 +156,7 @@ def no_unsigned_pickle(model: Resource) -> Verdict:
     Loading one runs whatever code its author put inside. A format counts by its name, a file by its suffix.
     """
     versions = [found for found in find_input(model, "versions.*") if not found.absent]
-    files = [found for path in _URIS[:4] for found in find_input(model, path) if not found.absent]
+    files = [found for path in _FILES for found in find_input(model, path) if not found.absent]
     answers = (*map(_is_safe_version, versions), *(_is_safe_file(found) for found in files))
     return all_of(answers) if answers else not_applicable("it names no artifact")
 
