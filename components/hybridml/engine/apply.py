@@ -92,14 +92,12 @@ def destroy(
     *,
     state_dir: Path | None = None,
     progress: Progress = silent,
-    passphrase: str | None = None,
 ) -> UpResult:
-    """Delete everything that the stack holds. The program is not run.
+    """Delete everything that the stack holds. Neither the program nor the stack's configuration is needed.
 
     Errors: `LockedError`, `StateError`; `ResourceError` when something is protected, or naming all that failed.
     """
-    settings = _settings(project, stack, None, passphrase, needed=False)
-    with _Run.of(project, state_dir or state_directory(project, stack), "destroy", progress, settings) as run:
+    with _Run.of(project, state_dir or state_directory(project, stack), "destroy", progress, Config(values={})) as run:
         _refuse_protected(run.ledger.entries.values())
         with run.interruptible():
             finish_creations(run.steps, None)
@@ -146,12 +144,10 @@ class _Run:
             self.plugins.prepare(package)
 
 
-def _settings(
-    project: Project, stack: str, config: Mapping[str, object] | None, passphrase: str | None, *, needed: bool = True
-) -> Config:
+def _settings(project: Project, stack: str, config: Mapping[str, object] | None, passphrase: str | None) -> Config:
     """The stack's configuration, every secret of it open."""
-    settings = stack_config(project, stack, passphrase).with_values(program.full_keys(config, project))
-    if settings.opaque and needed:
+    settings = stack_config(project, stack, passphrase, program.full_keys(config, project))
+    if settings.opaque:
         fix = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
         file = project.stack_file(stack).name
         raise ConfigurationError(

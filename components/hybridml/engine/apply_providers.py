@@ -76,9 +76,10 @@ class Providers:
         urn = reference.rpartition("::")[0]
         found = self._ledger.find([urn]) if urn else None
         package = package_of(token)
-        if found is None or is_default(urn):
+        if found is None:
             return self._plugins.provider(package, package, self._config(package))
-        return self._plugins.provider(package, urn, _configuration(found[1].inputs), urn=urn)
+        instance = package if is_default(urn) else urn
+        return self._plugins.provider(package, instance, _configuration(found[1].inputs), urn=urn)
 
     def register(self, registration: Registration, known: tuple[int, ResourceState] | None) -> ResourceState:
         """Record and configure a provider that the program makes itself."""

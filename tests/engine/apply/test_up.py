@@ -147,6 +147,19 @@ def test_destroy_deletes_everything_in_reverse(sandbox: Sandbox) -> None:
     assert (sandbox.files(), sandbox.processes(), sandbox.resources) == ({}, {}, [])
 
 
+def test_destroy_needs_neither_program_nor_configuration(sandbox: Sandbox) -> None:
+    """What was made can be taken away though the project is broken by now; providers are configured as recorded."""
+    (sandbox.root / "Pulumi.dev.yaml").write_text("config:\n  fixture:greeting: hello\n")
+    sandbox.up(**chain(sandbox))
+    assert sandbox.resource("first")["outputs"]["greeting"] == "hello"
+    (sandbox.root / "Pulumi.dev.yaml").write_text("config: [\n")
+    (sandbox.root / "__main__.py").write_text("no program\n")
+
+    sandbox.destroy()
+
+    assert (sandbox.files(), sandbox.processes(), sandbox.resources) == ({}, {}, [])
+
+
 def test_a_missing_file_and_a_dead_process_are_made_anew(sandbox: Sandbox) -> None:
     """What died or vanished since the last run is created again, what was changed is put right."""
     sandbox.up(**chain(sandbox))
