@@ -19,7 +19,7 @@ from hybridml_policies.values import (
     text_of,
     within,
 )
-from hybridml_policies.verdict import PASS, Verdict, all_of, any_of, fails, not_applicable, unknown
+from hybridml_policies.verdict import PASS, Kind, Verdict, all_of, any_of, fails, not_applicable, unknown
 
 BUCKETS = frozenset({"aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2"})
 ENCRYPTION = frozenset(
@@ -168,8 +168,10 @@ def _denies_without_tls(policy: Found) -> Verdict:
     found = statements(policy.value)
     if found is None:
         return unknown(f"{policy.path} is not known yet" if policy.unknown else f"{policy.path} is no policy document")
-    missing = fails(f"{policy.path} has no statement that denies every request without TLS")
-    return any_of((*map(_is_tls_statement, found), missing))
+    answer = any_of(map(_is_tls_statement, found))
+    if answer.kind in (Kind.PASS, Kind.UNKNOWN):
+        return answer
+    return fails(f"{policy.path} has no statement that denies every request without TLS")
 
 
 def _is_tls_statement(statement: Statement) -> Verdict:
