@@ -165,7 +165,7 @@ def status(
     raise typer.Exit(room.status(project, stack, format_))
 
 
-@app.command(epilog="""Example: `hybridml invoke wine -s local --data '{"instances": [[13.2, 1.8, …]]}'`""")
+@app.command(epilog="Examples: `hybridml invoke wine -s local --data @request.json`, `… --data @- < request.json`")
 def invoke(
     endpoint: Annotated[str, typer.Argument(help="Name of the endpoint: the file stem in infra/endpoints.")],
     data: Annotated[
