@@ -190,9 +190,9 @@ def callers(
             assert len(answers) == len(threads)
 
 
-def processes_of(root: Path) -> list[str]:
-    """Command lines of living processes that work below `root`."""
-    found = []
+def processes_of(root: Path) -> dict[int, str]:
+    """Process id and command line of whatever lives and works below `root`."""
+    found: dict[int, str] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -202,7 +202,7 @@ def processes_of(root: Path) -> list[str]:
         except OSError:
             continue
         if folder.startswith(str(root)) or str(root) in command:
-            found.append(command)
+            found[int(entry.name)] = command
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import stat
 import tempfile
@@ -167,6 +169,25 @@ def test_only_ports_of_the_stack_are_open_and_only_on_loopback(served: Served) -
     assert {(address, port) for address, port in found if port in ports} == {("0100007F", port) for port in ports}
 
 
+def test_a_model_server_that_is_killed_comes_back(served: Served) -> None:
+    """The server of wine is killed; its supervisor starts it again, and the endpoint answers without any command."""
+    body, header = Path(served.outputs["wine"]["example"]).read_text(), served.header("wine")
+    (victim,) = (
+        pid for pid, command in processes_of(served.root).items() if "uvicorn" in command and "wine-1-0" in command
+    )
+
+    os.kill(victim, signal.SIGKILL)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        answer = httpx.post(served.url("wine"), content=body, headers=header, trust_env=False, timeout=90)
+        if answer.status_code == 200:
+            break
+        time.sleep(0.5)
+
+    assert answer.status_code == 200
+    assert victim not in processes_of(served.root)
+
+
 def test_a_second_up_changes_nothing(served: Served) -> None:
     """Nothing was changed, so nothing happens."""
     changes = dict(served.up().changes)
@@ -193,7 +214,8 @@ def test_an_update_under_load_loses_no_request(served: Served, patients: Any) ->
     assert all(json.loads(body)["predictions"] == [own[version][index]] for _, version, body, index in answers)
     assert "3" in {version for _, version, _, _ in answers[:50]}
     assert {version for _, version, _, _ in answers[after + 20 :]} == {"4"}
-    assert not [command for command in processes_of(served.root) if "artifacts/churn/3" in command]
+    assert not [command for command in processes_of(served.root).values() if "churn-3-0" in command]
+    assert [command for command in processes_of(served.root).values() if "churn-4-0" in command]
 
 
 def test_new_bytes_of_a_version_are_served_without_a_gap(served: Served, patients: Any) -> None:
@@ -278,7 +300,7 @@ def test_a_model_that_cannot_be_loaded_is_named_and_serving_goes_on(served: Serv
     served.up()
 
     assert tally(answers) == {200: len(answers)}
-    assert not [command for command in processes_of(served.root) if "artifacts/churn/6" in command]
+    assert not [command for command in processes_of(served.root).values() if "churn-6-0" in command]
 
 
 def test_destroy_leaves_no_process_and_no_port() -> None:
@@ -297,7 +319,7 @@ def test_destroy_leaves_no_process_and_no_port() -> None:
         after = {
             path for path in copy.root.rglob("*") if ".hybridml" not in path.parts and "__pycache__" not in path.parts
         }
-        assert processes_of(copy.root) == []
+        assert processes_of(copy.root) == {}
         assert all(_refused(port) for port in ports)
         assert after == before
         assert not list((copy.root / ".hybridml" / STACK / "artifacts").rglob("model.skops"))
