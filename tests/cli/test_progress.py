@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
-
 from hybridml.cli import progress
 from hybridml.engine.apply_events import Event, Note, StepFinished, StepStarted, Waiting
+from rich.console import Console
 
 URN = "urn:pulumi:one::shop::shop:index:Shop$hybridml:index:HostService::till"
 
