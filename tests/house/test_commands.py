@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from .documents import ROOT, Block, blocks, documents, script
 
 SERVING = ("README.md", "docs/tutorial.md", "docs/how-to/local.md")
 """Documents whose commands start the local stack; each begins with `make up` and ends with everything stopped."""
+PORTS = (5000, 8080, 8081)
+"""What the local stack listens on."""
 TESTING = "make test"
 """The command of README that runs the tests; the one that CI runs, and so this very run."""
 STAMPS = {".venv": (".python", ".build", ".installed", ".dev"), "components/.venv": (".python", ".installed")}
@@ -79,12 +82,36 @@ def test_commands_that_only_look(document: Path, copy: Path) -> None:
 @pytest.mark.services
 @pytest.mark.timeout(900)
 def test_commands_that_serve(copy: Path) -> None:
-    """README, tutorial and how-to run one after the other, and leave no file outside environments and state folder."""
+    """README, tutorial and how-to run one after the other, and leave no process, no port and no file.
+
+    Files are looked for outside the environments and the state folder.
+    """
     before = _files(copy)
     for document in SERVING:
         _run(script(Path(document)).replace(f"\n{TESTING}\n", "\n"), copy)
 
     assert _files(copy) - before == set()
+    assert _processes(copy) == []
+    assert [port for port in PORTS if _answers(port)] == []
+
+
+def _processes(folder: Path) -> list[str]:
+    """Command lines of living processes that name the folder, or work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            home = (process / "cwd").readlink()
+        except OSError:
+            continue
+        if str(folder) in command or home.is_relative_to(folder):
+            found.append(command)
+    return found
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _files(folder: Path) -> set[str]:
