@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).parent / "program"
 
 @pytest.fixture
 def plan() -> Callable[..., PlanOf]:
-    """Plans endpoint `churn` on a target of `kind`; `spec` and `target` are laid over the ones above."""
+    """Plans endpoint `churn` on a target of `kind`; `spec` and `target` are laid over the ones of `planned`."""
 
     def planned(
         kind: str,
@@ -26,16 +26,21 @@ def plan() -> Callable[..., PlanOf]:
         environment: str = "prod",
         name: str = "churn",
     ) -> PlanOf:
-        case = {
-            "name": name,
-            "spec": merged(SPEC, spec or {}),
-            "target": merged(TARGETS[kind], target or {}),
-            "environment": environment,
-        }
-        made = plan_program(PROGRAM, "prod", environment={"CASE": json.dumps(case)})
-        return PlanOf(tuple(Planned(each) for each in made.to_json()["resources"]), made.dumps())
+        return _planned(name, merged(SPEC, spec or {}), merged(TARGETS[kind], target or {}), environment)
 
     return planned
+
+
+@pytest.fixture
+def plan_exactly() -> Callable[[str, Mapping[str, Any]], PlanOf]:
+    """Plans an endpoint that is written out whole on the target of `planned`."""
+    return lambda kind, spec: _planned("churn", spec, TARGETS[kind], "prod")
+
+
+def _planned(name: str, spec: Mapping[str, Any], target: Mapping[str, Any], environment: str) -> PlanOf:
+    case = {"name": name, "spec": dict(spec), "target": dict(target), "environment": environment}
+    made = plan_program(PROGRAM, "prod", environment={"CASE": json.dumps(case)})
+    return PlanOf(tuple(Planned(each) for each in made.to_json()["resources"]), made.dumps())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -11,8 +12,11 @@ if TYPE_CHECKING:
     from hybridml.spec import AwsTarget, EndpointSpec
     from hybridml.targets.base import StackContext
 
+TAG_LIMIT = 256
+"""Most characters of a tag's value."""
 NAME_LIMIT = 63
 """Most characters of a SageMaker name. Source: SageMaker API, `EndpointName`."""
+_NOT_IN_TAGS = re.compile(r"[^\w .:/=+@-]+")
 _ECR = re.compile(r"^(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com/(?P<name>[^:@]+)")
 
 
@@ -49,6 +53,14 @@ def repository(image: str) -> Repository | None:
     return Repository(match["account"], match["region"], match["name"]) if match else None
 
 
+def accepted(tags: Mapping[str, str]) -> dict[str, str]:
+    """`tags` with the values that AWS takes: other characters become a dash, 256 at most.
+
+    Source: SageMaker API, `Tag`.
+    """
+    return {key: _NOT_IN_TAGS.sub("-", value)[:TAG_LIMIT] for key, value in sorted(tags.items())}
+
+
 def residency(target: AwsTarget) -> dict[str, str]:
     """The tag that says where data on the target has to stay; nothing where nobody said."""
     return {"data-residency": target.residency} if target.residency else {}
@@ -56,12 +68,12 @@ def residency(target: AwsTarget) -> dict[str, str]:
 
 def shared_tags(stack: StackContext, target: AwsTarget) -> dict[str, str]:
     """The tags of what endpoints share: owned by the project, and as strict as the strictest that a cloud may hold."""
-    return stack.tags(owner=stack.project, **{"data-class": "confidential"}, **residency(target))
+    return accepted(stack.tags(owner=stack.project, **{"data-class": "confidential"}, **residency(target)))
 
 
 def endpoint_tags(stack: StackContext, target: AwsTarget, name: str, spec: EndpointSpec) -> dict[str, str]:
     """The tags of what serves one endpoint."""
-    return stack.endpoint_tags(name, spec) | residency(target)
+    return accepted(stack.endpoint_tags(name, spec) | residency(target))
 
 
 def version_tags(tags: dict[str, str], spec: EndpointSpec, version: str) -> dict[str, str]:
@@ -76,4 +88,4 @@ def version_tags(tags: dict[str, str], spec: EndpointSpec, version: str) -> dict
         "dataset-version": model.lineage.data,
         "training-run-id": model.lineage.run,
     }
-    return tags | {key: str(value) for key, value in known.items() if value}
+    return accepted(tags | {key: str(value) for key, value in known.items() if value})
