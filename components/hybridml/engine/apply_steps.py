@@ -89,7 +89,8 @@ class Steps:
             self.journalist.note(f"{known.urn} is gone; it is made anew")
             self.ledger.drop(key)
             return None
-        return replace(known, outputs=found.outputs, inputs=known.inputs if found.inputs is None else found.inputs)
+        inputs = known.inputs if found.inputs is None else secret_as(found.inputs, known.inputs)
+        return replace(known, outputs=secret_as(hidden(found.outputs, known), known.outputs), inputs=inputs)
 
     def recover(self, urns: tuple[str, ...]) -> None:
         """Do again what a killed run had begun on any of `urns`, from the inputs that it recorded."""
@@ -163,6 +164,12 @@ class _Frame:
 
 
 def hidden(outputs: Properties, resource: ResourceState) -> Properties:
-    """The outputs, those secret that the program calls secret (`additional_secret_outputs`)."""
-    secret = {name for name in resource.additional_secret_outputs if name in outputs}
-    return {k: Secret(v) if k in secret and not contains_secret(v) else v for k, v in outputs.items()}
+    """The outputs, secret where the program says so (`additional_secret_outputs`) or the input of that name is."""
+    said = dict.fromkeys(resource.additional_secret_outputs, Secret(None))
+    return secret_as(outputs, {**resource.inputs, **said})
+
+
+def secret_as(properties: Properties, known: Properties) -> Properties:
+    """`properties`, each secret where the one of that name in `known` is, whatever the provider says."""
+    secret = {name for name, value in known.items() if contains_secret(value)}
+    return {k: Secret(v) if k in secret and not contains_secret(v) else v for k, v in properties.items()}

@@ -117,6 +117,19 @@ def test_custom_timeouts_reach_the_provider_and_the_state(sandbox: Sandbox) -> N
     assert sandbox.resource("one")["customTimeouts"] == {"create": 90.0, "delete": 10.0}
 
 
+def test_additional_secret_outputs_are_secret_in_state_and_for_others(sandbox: Sandbox) -> None:
+    """Though the provider returns them in plain text, then and when it reads them again."""
+    resources = {
+        "one": file(additional_secret_outputs=["size"]),
+        "size": asked("Export", {"value": {"ref": ["one", "size"]}}),
+    }
+    for _ in range(2):
+        result = sandbox.up(**resources)
+
+        assert repr(result.outputs) == "{'size': [secret]}"
+        assert set(sandbox.resource("one")["outputs"]["size"]) == {"4dabf18193072939515e22adb298388d", "ciphertext"}
+
+
 def test_what_goes_with_another_is_not_deleted_by_itself(sandbox: Sandbox) -> None:
     """`deleted_with` spares the call when the other is deleted too."""
     sandbox.up(holder=file("holder.txt"), held=file("held.txt", deleted_with="holder"))
