@@ -186,7 +186,7 @@ def targets() -> st.SearchStrategy[Tree]:
         sometimes({"kind": st.just("kubernetes"), "context": TEXT}, kubernetes),
         sometimes({"kind": st.just("aws"), "region": st.just("eu-central-1")}, aws),
         sometimes({"kind": st.just("gcp"), "project": st.just("acme-ml"), "region": st.just("europe-west3")}, {}),
-        st.just({"kind": "local", "port": 9000, "registry_port": 5000}),
+        st.builds(lambda: {"kind": "local"}),
     )
 
 
@@ -195,6 +195,8 @@ def projects(draw: st.DrawFn) -> Project:
     """A project that loads."""
     files = draw(st.dictionaries(NAMES, endpoints(), min_size=1, max_size=2))
     there = draw(st.dictionaries(NAMES, targets(), min_size=1, max_size=3))
+    for number, target in enumerate(target for target in there.values() if target["kind"] == "local"):
+        target |= {"port": 9000 + number, "registry_port": 5000 + number}
     placed: dict[str, Tree] = {}
     for name in files:
         primary = draw(st.sampled_from(sorted(there)))
