@@ -23,11 +23,11 @@ URN = "urn:pulumi:one::shop::shop:index:Shop$hybridml:index:HostService::till"
         (StepFinished(urn=URN, operation="delete", seconds=1.24), "deleted till (HostService) in 1.2 s"),
         (
             StepFinished(urn=URN, operation="create", seconds=2, error="no"),
-            "failed to create till (HostService) after 2.0 s: no",
+            "failed to create till (HostService) after 2.0 s",
         ),
         (
             StepFinished(urn=URN, operation="read", seconds=1, error="no"),
-            "failed to read till (HostService) after 1.0 s: no",
+            "failed to read till (HostService) after 1.0 s",
         ),
         (StepStarted(urn=URN, operation="read"), ""),
         (StepFinished(urn=URN, operation="configure", seconds=1), ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from hybridml.cli.place import Place
 
 Made = TypeVar("Made")
+_NOTHING: Mapping[str, Any] = {"version": 3, "deployment": {"resources": []}}
+"""The state of a stack that was never deployed."""
 
 
 def plan(
@@ -45,8 +48,8 @@ def preview(here: Place, stack: str) -> str:
     from hybridml.engine import state
     from hybridml.report import plan_text
 
-    held = state.read_document(here.state_folder(stack) / state.FILE)
-    return plan_text(planned(here, stack, held), colour=False)
+    held = state.read_document(here.state_folder(stack) / state.FILE) or _NOTHING
+    return plan_text(planned(here, stack, held), colour=sys.stderr.isatty())
 
 
 def explain(folder: Path | None, stack: str | None, endpoint: str, format_: Format, out: Path | None) -> None:

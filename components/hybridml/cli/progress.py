@@ -41,8 +41,8 @@ def line(event: Event) -> str:
         return event.text
     if isinstance(event, Waiting):
         return f"waiting for {', '.join(f'{short(urn)} ({seconds:.0f} s)' for urn, _, seconds in event.steps)}"
-    if isinstance(event, StepFinished) and event.error:
-        return f"failed to {event.operation} {short(event.urn)} after {event.seconds:.1f} s: {event.error}"
+    if isinstance(event, StepFinished) and event.error:  # why, the run's own error says at its end
+        return f"failed to {event.operation} {short(event.urn)} after {event.seconds:.1f} s"
     if event.operation in _QUIET:
         return ""
     if isinstance(event, StepStarted):
