@@ -100,7 +100,7 @@ class _Contents:
         if not resource.delete:
             old = self.live.get(resource.urn)
             if old is not None and old != key:
-                self.entries[old] = replace(self.entries[old], delete=True)
+                self._retire(old)
             self.live[resource.urn] = key
         before = self.entries.get(key)
         if before and self.live.get(before.urn) == key and (resource.delete or before.urn != resource.urn):
@@ -108,6 +108,12 @@ class _Contents:
         self.entries[key] = resource
         if before and before.urn != resource.urn:
             self._rename(before.urn, resource.urn)
+
+    def _retire(self, key: int) -> None:
+        self.entries[key] = replace(self.entries[key], delete=True)
+        begun = self.pending.get(key)
+        if begun is not None:
+            self.pending[key] = replace(begun, resource=replace(begun.resource, delete=True))
 
     def _rename(self, old: str, new: str) -> None:
         """Let every entry that names the URN `old` name `new`."""

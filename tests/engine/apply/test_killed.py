@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from engine.apply.sandbox import Sandbox, asked
 
+pytestmark = pytest.mark.timeout(900)
 HOW = ("before", "after")
 VOLATILE = {"created", "modified", "id", "provider", "pid"}
 
