@@ -48,7 +48,7 @@ def kept(kind: str, endpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(endpoint=endpoints())
 def test_every_refusal_is_complete(kind: str, endpoint: dict[str, Any]) -> None:
     """Any valid endpoint gets an answer, and each refusal has its place, its reason and its way out."""
@@ -60,7 +60,7 @@ def test_every_refusal_is_complete(kind: str, endpoint: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(
-    max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(endpoint=endpoints())
 def test_what_is_kept_is_planned(plan_exactly: Callable[..., PlanOf], kind: str, endpoint: dict[str, Any]) -> None:
