@@ -163,9 +163,11 @@ def _reported(
 
 
 def _place(error: BaseException, sources: SourceMap) -> Any:
-    """The user's innermost line in `error` or in what caused it."""
+    """The user's innermost line in `error` or in what caused it; causes may form a circle."""
     current: BaseException | None = error
-    while current is not None:
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
         found = sources.of_traceback(current.__traceback__)
         if found is not None:
             return found

@@ -23,4 +23,4 @@ class Token:
 
 key = aws.kms.Key("key")
 token = pulumi.runtime.call("aws:kms/key:Key/token", {"__self__": key}, key, typ=Token)
-aws.ssm.Parameter("token", type="String", value=token.apply(lambda t: t.text.upper()))
+aws.cloudwatch.LogGroup("token", name=token.apply(lambda t: t.text.upper()))

@@ -12,4 +12,4 @@ class Cluster(pulumi.ComponentResource):
 
 
 cluster = Cluster("cluster", 3)
-aws.ssm.Parameter("config", type="String", value=cluster.kubeconfig.apply(lambda text: text.upper()))
+aws.cloudwatch.LogGroup("config", name=cluster.kubeconfig.apply(lambda text: text.upper()))
