@@ -36,12 +36,13 @@ down: .venv/.installed ## Stop everything that `make up` started and remove what
 	$(HYBRIDML) destroy -s local --yes
 	@find components policies infra examples -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
-lint: .venv/.dev ## Format, lint, strict types, who may import whom, unused and undeclared dependencies
+lint: .venv/.dev ## Format, lint, strict types, who may import whom, dependencies, documents, locks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry components/hybridml policies/hybridml_policies
+	$(BIN)/pytest -q tests/house/test_documents.py tests/house/test_locks.py tests/house/test_packaging.py
 
 test: .venv/.dev components/.venv/.installed ## What CI runs; ends with what was skipped and why
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ STAMPS = {".venv": (".python", ".build", ".installed", ".dev"), "components/.ven
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Iterator[Path]:
+def copy(tmp_path: Path) -> Path:
     """A copy of the repository as git sees it, with the environments of this one and a state folder of its own."""
     folder = tmp_path / "copy"
     argv = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -36,8 +35,7 @@ def copy(tmp_path: Path) -> Iterator[Path]:
     for environment, stamps in STAMPS.items():
         _borrow(ROOT / environment, folder / environment, stamps)
     _commit(folder)
-    yield folder
-    subprocess.run(["make", "down"], cwd=folder, check=False, capture_output=True)
+    return folder
 
 
 def _borrow(environment: Path, folder: Path, stamps: tuple[str, ...]) -> None:
@@ -87,8 +85,11 @@ def test_commands_that_serve(copy: Path) -> None:
     Files are looked for outside the environments and the state folder.
     """
     before = _files(copy)
-    for document in SERVING:
-        _run(script(Path(document)).replace(f"\n{TESTING}\n", "\n"), copy)
+    try:
+        for document in SERVING:
+            _run(script(Path(document)).replace(f"\n{TESTING}\n", "\n"), copy)
+    finally:
+        subprocess.run(["make", "down"], cwd=copy, check=False, capture_output=True)
 
     assert _files(copy) - before == set()
     assert _processes(copy) == []
