@@ -98,7 +98,8 @@ def destroy(
     Errors: `LockedError`, `StateError`; `ResourceError` when something is protected, or naming all that failed.
     """
     with _Run.of(project, state_dir or state_directory(project, stack), "destroy", progress, Config(values={})) as run:
-        _refuse_protected(run.ledger.entries.values())
+        begun = (pending.resource for pending in run.ledger.pending.values())
+        _refuse_protected([*run.ledger.entries.values(), *begun])
         with run.interruptible():
             finish_creations(run.steps, None)
             _delete(run, set(run.ledger.entries))

@@ -42,9 +42,9 @@ def patch(how, line):
         state.write = folded
 
 
-def main(root, command, how, line):
+def main(root, command, how, line, stack="dev"):
     patch(how, int(line))
-    getattr(apply, command)(load_project(Path(root)), "dev")
+    getattr(apply, command)(load_project(Path(root)), stack)
 
 
 main(*sys.argv[1:])
