@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from hybridml.provider import server
+from hybridml.provider import processes, server
 from hybridml.provider.wire import decode, encode
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from .supervised import mentioning
 
 
 class Engine:
@@ -82,3 +85,13 @@ def engine() -> Iterator[Engine]:
     yield client
     client.close()
     served.stop(grace=None)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Path]:
+    """A working directory; whatever service still lives there at the end is stopped, and none may be left."""
+    folder = tmp_path / "run"
+    yield folder
+    for instance in folder.iterdir() if folder.exists() else ():
+        processes.stop(instance, 0.1)
+    assert mentioning(str(tmp_path)) == []

@@ -9,88 +9,29 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from hybridml.provider import processes
 from hybridml.provider.http_local import get
-from hybridml.provider.supervisor import Task, start_time
+from hybridml.provider.supervisor import Task
 from hybridml.provider.wire import Secret
 
 from .conftest import Engine
-
-SERVICE = str(Path(__file__).parent / "service.py")
-
-
-def eventually(holds: Callable[[], object], within: float = 15.0) -> None:
-    """Wait until `holds` is true, or fail."""
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.05)
-
-
-def running(pid: int) -> bool:
-    return start_time(pid) != ""
-
-
-def mentioning(text: str) -> list[int]:
-    """Processes whose arguments or environment hold `text`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and text.encode() in (entry / "cmdline").read_bytes():
-                found.append(int(entry.name))
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Path]:
-    """A working directory; whatever service still lives there at the end is stopped, and none may be left."""
-    folder = tmp_path / "run"
-    yield folder
-    for instance in folder.iterdir() if folder.exists() else ():
-        processes.stop(instance, 0.1)
-    assert mentioning(str(tmp_path)) == []
-
-
-def asked(run: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "argv": [sys.executable, "-S", SERVICE, "{socket}"],
-        "directory": str(run),
-        "socket": True,
-        "health": {"path": "/ping"},
-        "startTimeout": "20s",
-        "stopGrace": "2s",
-        **more,
-    }
-
-
-def on_port(run: Path, port: int, **more: Any) -> dict[str, Any]:
-    argv = [sys.executable, "-S", SERVICE, str(port)]
-    return {**asked(run, **more), "argv": argv, "socket": False, "port": port}
-
-
-def started(engine: Engine, inputs: dict[str, Any]) -> dict[str, Any]:
-    return engine.create("HostService", inputs)[1]
-
-
-def instance(run: Path, state: dict[str, Any]) -> Path:
-    return run / str(state["instance"])
-
-
-def refusal(error: pytest.ExceptionInfo[grpc.RpcError]) -> str:
-    return str(error.value.details())  # type: ignore[attr-defined] # gRPC's errors are calls too
+from .supervised import (
+    SERVICE,
+    answers,
+    asked,
+    eventually,
+    free_port,
+    instance,
+    mentioning,
+    on_port,
+    refusal,
+    running,
+    started,
+)
 
 
 def test_a_service_is_ready_when_create_returns_and_gone_after_delete(engine: Engine, run: Path) -> None:
@@ -133,12 +74,6 @@ def test_a_crash_is_followed_by_a_restart(engine: Engine, run: Path) -> None:
     assert first is not None
     assert second is not None
     assert (second.child != first.child, second.pid, second.last_exit) == (True, first.pid, "ended with status 3")
-
-
-def answers(folder: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return get(folder / "socket", "/ping")[0] == 200
-    return False
 
 
 def test_a_service_that_never_becomes_healthy_is_stopped_and_says_why(engine: Engine, run: Path) -> None:

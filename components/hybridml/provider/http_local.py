@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_LARGEST = 4 << 20
+
 Address = int | Path
 """A port of 127.0.0.1, or a Unix socket."""
 
@@ -34,13 +36,13 @@ def connected(address: Address, timeout: float) -> Iterator[socket.socket]:
 
 
 def get(address: Address, path: str, timeout: float = 5.0) -> tuple[int, str]:
-    """Status and body of `GET path`; raises OSError when there is no answer."""
+    """Status and body, at most 4 MiB of it, of `GET path`; raises OSError when there is no answer."""
     with connected(address, timeout) as stream:
         connection = http.client.HTTPConnection("localhost", timeout=timeout)
         connection.sock = stream
         try:
             connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
-            return answer.status, answer.read().decode(errors="replace")
+            return answer.status, answer.read(_LARGEST).decode(errors="replace")
         except http.client.HTTPException as error:
             raise OSError(f"no HTTP answer: {error!r}") from None

@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hybridml.errors import Refused, ResourceError
@@ -37,10 +37,10 @@ class Status:
     """Process id of the supervisor."""
     started: str
     """Boot id and start time of the supervisor."""
-    keeper: tuple[int, str]
-    """Process id and start time of the keeper above the supervisor."""
     child: int
     """Process id of the child, 0 while there is none."""
+    since: float
+    """When this phase began, on the clock that nobody sets (`time.monotonic`)."""
     restarts: int
     """How often the child was started again."""
     last_exit: str
@@ -48,20 +48,20 @@ class Status:
 
 
 def status(folder: Path) -> Status | None:
-    """The supervisor's status, or None before there is one."""
+    """The supervisor's status, or None where there is none that can be read."""
     try:
         raw = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Status(
+            phase=raw["phase"],
+            pid=int(raw["supervisor"]["pid"]),
+            started=raw["supervisor"]["started"],
+            child=int(raw["child"]["pid"]) if raw["child"] else 0,
+            since=float(raw["since"]),
+            restarts=int(raw["restarts"]),
+            last_exit=raw["last_exit"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Status(
-        phase=raw["phase"],
-        pid=raw["supervisor"]["pid"],
-        started=raw["supervisor"]["started"],
-        keeper=(raw["keeper"]["pid"], raw["keeper"]["started"]),
-        child=raw["child"]["pid"] if raw["child"] else 0,
-        restarts=raw["restarts"],
-        last_exit=raw["last_exit"],
-    )
 
 
 def held(folder: Path) -> bool:
@@ -92,7 +92,6 @@ def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
     """
     if sys.platform != "linux":
         raise Refused("a supervised service needs Linux; run the stack in a Linux machine or container")
-    (folder / "status.json").unlink(missing_ok=True)
     with os.fdopen(os.open(folder / "supervisor.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-I", "-S", supervisor.__file__, str(folder)],
@@ -111,33 +110,47 @@ def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
 
 def stop(folder: Path, grace: float) -> None:
     """Stop the service of `folder` and remove the folder; nothing happens when both are gone."""
-    known = status(folder)
+    known = {pid: supervisor.start_time(pid) for pid in _holders(folder)}
     if held(folder):
         _signal(folder, signal.SIGTERM)
         if not _wait_until(lambda: not held(folder), grace + _BEYOND_GRACE):
             _signal(folder, signal.SIGKILL)
         if not _wait_until(lambda: not held(folder), _BEYOND_GRACE):
             raise ResourceError(f"the service in {folder} does not stop; its processes are stuck in the kernel")
-    for pid, started in ((known.pid, known.started), known.keeper) if known else ():
+    for pid, started in known.items():
         _wait_until(functools.partial(_gone, pid, started), _BEYOND_GRACE)
     if not folder.is_symlink():
         remove(folder)
 
 
 def _signal(folder: Path, number: int) -> None:
-    """Signal the supervisor of `folder`, once its status is there, through a descriptor that pins the process."""
-    deadline = time.monotonic() + _BEYOND_GRACE
-    while held(folder) and time.monotonic() < deadline:
-        found = status(folder)
-        with contextlib.suppress(ProcessLookupError):
-            if found is not None and (descriptor := os.pidfd_open(found.pid)):
-                try:
-                    if supervisor.start_time(found.pid) == found.started:
-                        signal.pidfd_send_signal(descriptor, number)
-                        return
-                finally:
-                    os.close(descriptor)
-        time.sleep(_POLL)
+    """Signal the supervisor of `folder`, through a descriptor that pins the process."""
+    with contextlib.suppress(ProcessLookupError):
+        if pid := _supervisor(folder):
+            descriptor = os.pidfd_open(pid)
+            try:
+                if pid == _supervisor(folder):
+                    signal.pidfd_send_signal(descriptor, number)
+            finally:
+                os.close(descriptor)
+
+
+def _supervisor(folder: Path) -> int:
+    """The supervisor of `folder`, the lower one of the two that hold its lock; 0 without one."""
+    holders = _holders(folder)
+    return next((pid for pid in holders if holders.isdisjoint(supervisor.descendants(pid))), 0)
+
+
+def _holders(folder: Path) -> set[int]:
+    """Keeper and supervisor of `folder`; whoever merely looks at the lock is none."""
+    lock = str(folder.resolve() / "lock")
+    return {pid for pid, opened in _open_files(_processes()) if opened == lock and _supervises(pid)}
+
+
+def _supervises(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(supervisor.__file__).name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def _gone(pid: int, started: str) -> bool:
@@ -177,13 +190,23 @@ def require_free_port(port: int) -> None:
             raise ResourceError(f"port {port} is in use by {_holder(port)}; stop it or choose another port") from None
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether `pid` or a process below it, and not somebody else, listens on `port`."""
+    sockets = _sockets(port)
+    return any(opened in sockets for _, opened in _open_files([pid, *supervisor.descendants(pid)]))
+
+
 def _holder(port: int) -> str:
-    inodes = {inode for table in ("tcp", "tcp6") for inode in _listening(table, port)}
-    for pid, opened in _open_sockets():
-        if opened in inodes:
+    sockets = _sockets(port)
+    for pid, opened in _open_files(_processes()):
+        if opened in sockets:
             name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
             return f"{name} (pid {pid})"
     return "another user's process"
+
+
+def _sockets(port: int) -> set[str]:
+    return {inode for table in ("tcp", "tcp6") for inode in _listening(table, port)}
 
 
 def _listening(table: str, port: int) -> Iterator[str]:
@@ -194,12 +217,15 @@ def _listening(table: str, port: int) -> Iterator[str]:
                 yield f"socket:[{fields[9]}]"
 
 
-def _open_sockets() -> Iterator[tuple[int, str]]:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                for descriptor in (entry / "fd").iterdir():
-                    yield int(entry.name), str(descriptor.readlink())
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _open_files(pids: Iterable[int]) -> Iterator[tuple[int, str]]:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                yield pid, str(descriptor.readlink())
 
 
 def environment() -> dict[str, str]:

@@ -34,6 +34,8 @@ BUSY = 75
 """Exit status when another supervisor holds the folder."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _CHUNK = 1 << 16
+_CHUNKS_AT_ONCE = 16
+"""As much as a pipe holds at most: nothing said is lost, and nobody is listened to for ever."""
 _TICK = 0.05
 
 
@@ -143,7 +145,17 @@ class Log:
                 self._file.write(piece)
 
     def _rotate(self) -> None:
+        try:
+            self._move()
+            fresh = self._open()
+        except OSError:  # what cannot be moved is overwritten: neither the service ends nor the log outgrows its limit
+            self._file.truncate(0)
+            self._file.seek(0)
+            return
         self._file.close()
+        self._file = fresh
+
+    def _move(self) -> None:
         for number in range(self._keep, 0, -1):
             older = self._path.with_name(f"{self._path.name}.{number}")
             newer = self._path.with_name(f"{self._path.name}.{number - 1}") if number > 1 else self._path
@@ -151,7 +163,6 @@ class Log:
                 newer.replace(older)
         if self._keep == 0:
             self._path.unlink(missing_ok=True)
-        self._file = self._open()
 
 
 class Supervisor:
@@ -161,7 +172,6 @@ class Supervisor:
         self._folder, self._task = folder, task
         self._log = Log(folder / "log", task.log_bytes, task.log_files)
         self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._keeper = os.getppid()
         self._stopping = False
         self._restarts = 0
         self._last_exit = ""
@@ -238,12 +248,12 @@ class Supervisor:
 
     def _copy(self, stream: Any) -> bool:
         """Whether the stream stays open."""
-        try:
-            while data := os.read(stream.fileno(), _CHUNK):
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_CHUNKS_AT_ONCE):
+                if not (data := os.read(stream.fileno(), _CHUNK)):
+                    return False
                 self._log.write(data)
-        except BlockingIOError:
-            return True
-        return False
+        return True
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -278,15 +288,16 @@ class Supervisor:
     def _status(self, phase: str, child: int = 0) -> None:
         status = {
             "phase": phase,
-            "keeper": _identity(self._keeper),
             "supervisor": _identity(os.getpid()),
             "child": _identity(child) if child else None,
+            "since": time.monotonic(),
             "restarts": self._restarts,
             "last_exit": self._last_exit,
         }
         part = self._folder / "status.json.part"
-        part.write_text(json.dumps(status), encoding="utf-8")
-        part.replace(self._folder / "status.json")
+        with contextlib.suppress(OSError):  # a full disk must not end the service
+            part.write_text(json.dumps(status), encoding="utf-8")
+            part.replace(self._folder / "status.json")
 
 
 def _identity(pid: int) -> dict[str, Any]:
@@ -302,8 +313,8 @@ def lock_request(kind: int) -> bytes:
     return struct.pack("hhqqi", kind, os.SEEK_SET, 0, 0, 0)
 
 
-def _lock(folder: Path) -> int:
-    """The lock of `folder`; ends the process when another supervisor holds it.
+def _lock(folder: Path) -> None:
+    """Take the lock of `folder` for the life of this process; ends the process when another supervisor holds it.
 
     It belongs to the open file, which keeper and supervisor share, so it is free once both are gone.
     """
@@ -312,7 +323,6 @@ def _lock(folder: Path) -> int:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock_request(fcntl.F_WRLCK))
     except (BlockingIOError, PermissionError):
         sys.exit(BUSY)
-    return descriptor
 
 
 def _keep(supervisor: int) -> None:
@@ -334,11 +344,10 @@ def main() -> None:
     os.umask(0o077)
     folder, task = Path(sys.argv[1]), Task(**json.load(sys.stdin))
     os.chdir("/")
-    lock = _lock(folder)
+    _lock(folder)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     if pid := os.fork():
         _keep(pid)
-        os.close(lock)
         return
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -82,6 +82,14 @@ def _placeholder_needs_a_socket(inputs: HostServiceInputs) -> Iterator[Failure]:
         yield Failure(path="socket", reason="must be true, since `{socket}` is used")
 
 
+def _text_is_text(inputs: HostServiceInputs) -> Iterator[Failure]:
+    arguments = ((f"argv[{position}]", text) for position, text in enumerate(inputs.argv))
+    variables = ((f'env["{name}"]', text) for name, text in inputs.env.items())
+    for path, text in (*arguments, *variables):
+        if "\0" in text:
+            yield Failure(path=path, reason="must not contain a NUL character")
+
+
 def _names_are_names(inputs: HostServiceInputs) -> Iterator[Failure]:
     for name in inputs.env:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
@@ -104,7 +112,7 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         {"argv", "directory", "env", "port", "socket", "stop_grace", "log_bytes", "log_files", "triggers", "instance"}
     )
     public = frozenset({"instance", "pid", "started", "socket_path", "url", "log"})
-    rules = (_one_address, _health_needs_an_address, _placeholder_needs_a_socket, _names_are_names)
+    rules = (_one_address, _health_needs_an_address, _placeholder_needs_a_socket, _text_is_text, _names_are_names)
     foresight: ClassVar[Mapping[str, Any]] = {
         "socket_path": lambda inputs: f"{inputs.instance}/{SOCKET}" if inputs.socket else None,
         "url": lambda inputs: None if inputs.port is None else f"http://127.0.0.1:{inputs.port}",
@@ -146,7 +154,7 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
             if not adopted:
                 _launch(folder, inputs)
             return _state(inputs, self._wait(folder, inputs))
-        except ResourceError:
+        except (ResourceError, OSError):
             if not adopted or not (folder / _READY).exists():
                 processes.stop(folder, durations.seconds(inputs.stop_grace))
             raise
@@ -155,15 +163,16 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         """The status of the supervisor once the service is ready."""
         deadline = time.monotonic() + durations.seconds(inputs.start_timeout)
         began = time.monotonic()
+        before = known.restarts if (known := processes.alive(folder)) and (folder / _READY).exists() else 0
         while time.monotonic() < deadline:
             found = processes.alive(folder)
             if self.cancelled.is_set():
                 raise ResourceError("stopped while waiting for the service, since the run was cancelled")
-            if found is not None and found.restarts >= _FAILED_STARTS:
+            if found is not None and found.restarts - before >= _FAILED_STARTS:
                 raise _never_ready(folder, inputs, f"the process {found.last_exit}, {found.restarts} times")
             if found is None and not processes.held(folder) and time.monotonic() - began > _APPEARS_WITHIN:
                 raise _never_ready(folder, inputs, "its supervisor ended")
-            if found is not None and found.phase == "running" and _ready(folder, inputs, found):
+            if found is not None and found.phase == "running" and _ready(inputs, found):
                 (folder / _READY).touch(mode=0o600)
                 return found
             time.sleep(_POLL)
@@ -178,9 +187,10 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         return dataclasses.replace(state, pid=found.pid, started=found.started)
 
     def drift(self, state: HostServiceState) -> frozenset[str]:
-        """The process id, when that process is dead, or another one under its number."""
+        """The process id, when that process is dead or another one under its number, or waits to start it again."""
         found = processes.alive(_folder(state))
-        return frozenset() if found and (found.pid, found.started) == (state.pid, state.started) else frozenset({"pid"})
+        asked = ("running", state.pid, state.started)
+        return frozenset() if found and (found.phase, found.pid, found.started) == asked else frozenset({"pid"})
 
     def delete(self, state: HostServiceState) -> None:
         """Stop the whole process group and remove the instance's folder."""
@@ -221,10 +231,12 @@ def _fill(text: str, places: Mapping[str, str]) -> str:
     return text
 
 
-def _ready(folder: Path, inputs: HostServiceInputs, found: processes.Status) -> bool:
+def _ready(inputs: HostServiceInputs, found: processes.Status) -> bool:
     address = _address(inputs)
     if address is None:
-        return time.time() - (folder / "status.json").stat().st_mtime >= _RUNS_AFTER
+        return time.monotonic() - found.since >= _RUNS_AFTER
+    if inputs.port is not None and not processes.listens(found.pid, inputs.port):
+        return False
     try:
         if inputs.health is None or inputs.health.path is None:
             with connected(address, timeout=5.0):
