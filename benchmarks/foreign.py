@@ -61,10 +61,12 @@ def main() -> int:
     os.environ["HOME"] = tempfile.mkdtemp()
     for name in set(os.environ) - {*_KEPT_VARIABLES, "HOME"}:
         del os.environ[name]
-    verdicts = [judge(name, project, arguments.python) for name, project in programs(arguments.folder, arguments.first)]
-    for verdict in verdicts:
+    verdicts = []
+    for name, project in programs(arguments.folder, arguments.first):
+        verdict = judge(name, project, arguments.python)
         state = f"{verdict.resources:4} resources" if verdict.planned else "not planned   "
-        print(f"{verdict.name:55} {state} {verdict.seconds:6.1f} s  {verdict.reason}")
+        print(f"{verdict.name:55} {state} {verdict.seconds:6.1f} s  {verdict.reason}", flush=True)
+        verdicts.append(verdict)
     planned = sum(verdict.planned for verdict in verdicts)
     print(f"{planned} of {len(verdicts)} programs planned")
     return 0 if planned == len(verdicts) else 1

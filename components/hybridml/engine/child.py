@@ -1,7 +1,7 @@
 """Plans a program with the interpreter of its own environment, in a child process that sends the plan back as data.
 
-The child needs Pulumi and the standard library; this package is handed to it by path, so the program's environment stays
-as its author made it. Everything, secrets included, travels over the child's standard input and one pipe.
+The child needs Pulumi and the standard library; this package is handed to it by path, so the program's environment
+stays as its author made it. Everything, secrets included, travels over the child's standard input and one pipe.
 """
 
 from __future__ import annotations

@@ -59,11 +59,10 @@ def compare_inputs(resource: PlannedResource, before: Mapping[str, Any], moving:
     recorded = from_wire(dict(before.get("inputs") or {}))
     found: list[Difference] = []
     unclear: list[str] = []
-    for item in _properties(resource, recorded):
-        if any(_covers(ignored, item.path) for ignored in resource.options.ignore_changes):
+    for raw in _properties(resource, recorded):
+        if any(_covers(ignored, raw.path) for ignored in resource.options.ignore_changes):
             continue
-        if isinstance(item, Difference) and not _depends_on_moving(resource, item, moving):
-            item = _settled(item)
+        item = raw if _depends_on_moving(resource, raw.path, moving) else _settled(raw)
         if isinstance(item, Difference):
             found.append(item)
         else:
@@ -145,16 +144,18 @@ def _digest(asset: Mapping[str, Value]) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
-def _settled(difference: Difference) -> Difference | _Unclear:
+def _settled(difference: Difference | _Unclear) -> Difference | _Unclear:
     """What is made up or unknown, and depends on nothing that moves, may well be what was recorded."""
+    if isinstance(difference, _Unclear):
+        return difference
     after = difference.after
     if difference.before is not None and (contains_unknown(after) or _has_placeholder(after)):
         return _Unclear(difference.path)
     return _Unclear(difference.path) if after is UNKNOWN else difference
 
 
-def _depends_on_moving(resource: PlannedResource, difference: Difference, moving: Collection[str]) -> bool:
-    key = difference.path.split(".")[0].split("[")[0]
+def _depends_on_moving(resource: PlannedResource, path: str, moving: Collection[str]) -> bool:
+    key = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
     return any(urn in moving for urn in resource.property_dependencies.get(key, ()))
 
 
@@ -179,4 +180,4 @@ def _equal(after: Value, before: Value) -> bool:
 
 
 def _covers(ignored: str, path: str) -> bool:
-    return ignored == "*" or path == ignored or path.startswith((f"{ignored}.", f"{ignored}["))
+    return ignored in ("*", path) or path.startswith((f"{ignored}.", f"{ignored}["))

@@ -1,7 +1,7 @@
 """What the SDK's classes declare about their outputs: names on the wire, names in Python, types.
 
-The declarations are read with the functions that the SDK itself uses for them. They are not public, so each is looked for
-first; `lacking()` names those that are gone, a test holds it empty, and a plan made without them says so in a note.
+The declarations are read with the functions that the SDK itself uses for them. They are not public, so each is looked
+for first; `lacking()` names those that are gone, a test holds it empty, and a plan made without them says so in a note.
 """
 
 from __future__ import annotations

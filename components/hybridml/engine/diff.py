@@ -1,9 +1,9 @@
 """Compares a plan with what a deployment recorded, property by property.
 
 A provider may have changed what a program wrote (names it made up, defaults it filled in), and it alone knows which
-change replaces a resource. So nothing is claimed that is not certain: what cannot be told is listed as unclear, an update
-of a resource whose rules are not known here says that it may replace, and a replacement is claimed only where the program
-or the type itself leaves no doubt.
+change replaces a resource. So nothing is claimed that is not certain: what cannot be told is listed as unclear, an
+update of a resource whose rules are not known here says that it may replace, and a replacement is claimed only where
+the program or the type itself leaves no doubt.
 """
 
 from __future__ import annotations

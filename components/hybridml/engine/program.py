@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hybridml.engine.child import interpreter_of, plan_in
-from hybridml.engine.diff import compare
+from hybridml.engine.diff import Replacing, compare
 from hybridml.engine.monitor import Resolver
 from hybridml.engine.plan import Plan
 from hybridml.engine.planning import plan_job
@@ -25,14 +25,16 @@ def plan(
     state: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     passphrase: str | None = None,
+    replacing: Replacing | None = None,
     log: Log | None = None,
     apart: bool = True,
 ) -> Plan:
     """What the program of `project` would do for `stack`, without credentials, network or plugins.
 
     `config` overrides the stack's values by full key; `state` is a deployment (`pulumi stack export`) whose recorded
-    outputs are used in place of placeholders and against which the plan is compared; `environment` are variables set
-    for the program; `log` is told what the program logs. The program runs in the environment that the project names,
+    outputs are used in place of placeholders and against which the plan is compared; `replacing` says for types whose
+    rules the caller knows which properties replace; `environment` are variables set for the program; `log` is told what
+    the program logs. The program runs in the environment that the project names,
     unless `apart` is false: then in this one, as when it is applied.
     Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
     """
@@ -41,7 +43,7 @@ def plan(
     recorded = Recorded.of(state)
     job = _job(project, stack, settings, environment, planning=True)
     made = _planned(project.virtualenv if apart else None, job, recorded, log or print_log)
-    return compare(made, recorded) if state is not None else made
+    return compare(made, recorded, replacing) if state is not None else made
 
 
 def run(

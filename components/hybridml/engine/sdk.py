@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest import mock
 
 import pulumi
 import pulumi.runtime.resource as _registration
@@ -69,14 +68,24 @@ def instrumented(sources: SourceMap, missing: MissingConfig, *, planning: bool) 
     """Run a program with the SDK wrapped for this engine."""
     with ExitStack() as stack:
         for name, wrapper in calls.wrappers().items():
-            stack.enter_context(mock.patch.object(pulumi.runtime, name, wrapper))
+            stack.enter_context(_replaced(pulumi.runtime, name, wrapper))
         for name, wrapper in missing.wrappers().items():
-            stack.enter_context(mock.patch.object(pulumi.Config, name, wrapper))
+            stack.enter_context(_replaced(pulumi.Config, name, wrapper))
         if hasattr(_registration, TRACE):
-            stack.enter_context(mock.patch.object(_registration, TRACE, _short_trace(sources)))
+            stack.enter_context(_replaced(_registration, TRACE, _short_trace(sources)))
         if planning:
-            stack.enter_context(mock.patch.object(pulumi.Output, "apply", _forgiving(pulumi.Output.apply)))
+            stack.enter_context(_replaced(pulumi.Output, "apply", _forgiving(pulumi.Output.apply)))
         yield
+
+
+@contextmanager
+def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
+    original = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
 
 
 def remember_classes(classes: dict[str, type]) -> Callable[[pulumi.ResourceTransformationArgs], None]:

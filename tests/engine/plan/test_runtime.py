@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pulumi
 import pytest
-
 from hybridml.engine import declared, sdk
 from hybridml.engine.aliases import STACK_TYPE
 from hybridml.engine.child import dump_plan, load_plan
