@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import grpc
 import pytest
+from hybridml.provider import files
 from hybridml.provider.wire import Secret
 from hybridml.spec.digest import digest
 
@@ -211,3 +213,80 @@ def test_a_neighbour_with_a_longer_name_is_left_alone(engine: Engine, tmp_path: 
     engine.create("HostFile", engine.check("HostFile", {"path": str(tmp_path / "file"), "content": TEXT}))
 
     assert names(tmp_path) == [".file.txt.0123abcd.hybridml-part", "file"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "empty folder", "link"])
+def test_what_somebody_else_put_there_is_left_as_it_is(engine: Engine, tmp_path: Path, kind: str) -> None:
+    """A path that holds anything else is refused by name, not overwritten; an update may repair, a create may not."""
+    path, treasure = tmp_path / "here", tmp_path / "treasure"
+    treasure.write_text("mine")
+    if kind == "link":
+        path.symlink_to(treasure)
+    elif kind == "file":
+        path.write_text("mine")
+    else:
+        path.mkdir()
+        (path / "mine").write_text("mine") if kind == "folder" else None
+    before = names(path) if path.is_dir() else path.read_text()
+
+    with pytest.raises(grpc.RpcError) as error:
+        engine.create("HostFile", engine.check("HostFile", {"path": str(path), "content": TEXT}))
+
+    assert (
+        refusal(error) == f"{path} holds something else already, which is left as it is; move it or choose another path"
+    )
+    assert (names(path) if path.is_dir() else path.read_text()) == before
+    assert path.is_symlink() == (kind == "link")
+    assert treasure.read_text() == "mine"
+
+
+def test_a_folder_that_is_there_already_is_taken_over(engine: Engine, tmp_path: Path) -> None:
+    """The same bytes at the path are what was asked for, even when only the copy says which digest that is."""
+    source, target = folder(tmp_path / "source", weights="1"), folder(tmp_path / "target", weights="1")
+    inputs = {"path": str(target), "source": str(source), "mode": "0600"}
+
+    _, state = engine.create("HostFile", inputs)
+
+    assert state["sha256"] == digest(source)
+    assert (target / "MLmodel").stat().st_mode & 0o777 == 0o600
+
+
+def test_folders_on_the_way_are_the_owners_alone(engine: Engine, tmp_path: Path) -> None:
+    """Every folder that is made for the path has mode 0700, whatever the umask allows."""
+    before = os.umask(0)
+    try:
+        path = tmp_path / "a" / "b" / "c" / "file"
+        engine.create("HostFile", engine.check("HostFile", {"path": str(path), "content": TEXT}))
+    finally:
+        os.umask(before)
+
+    assert [each.stat().st_mode & 0o777 for each in (*path.parents,)[:3]] == [0o700] * 3
+
+
+def test_a_model_that_changes_while_it_is_copied_is_not_served(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that grows, and a link that appears, after the source was looked at: refused, and nothing is left."""
+    source, target = folder(tmp_path / "source", a="1", b="2"), tmp_path / "store" / "model"
+    inputs = engine.check("HostFile", {"path": str(target), "source": str(source)})
+    copied = files.copy_file
+
+    def meddle(read: Path, write: Path) -> None:
+        copied(read, write)
+        (source / "data" / "b").unlink(missing_ok=True)
+        (source / "data" / "b").symlink_to("/etc/hostname")
+
+    monkeypatch.setattr(files, "copy_file", meddle)
+    with pytest.raises(grpc.RpcError):
+        engine.create("HostFile", inputs)
+    assert names(target.parent) == []
+
+
+def test_a_read_only_source_leaves_nothing_behind_when_it_is_wrong(engine: Engine, tmp_path: Path) -> None:
+    """Folders that their owner may not write are copied as folders that can be removed again."""
+    source, part = folder(tmp_path / "source", weights="1"), tmp_path / "part"
+    (source / "data").chmod(0o500)
+
+    files.copy(source, part)
+
+    assert (part / "data").stat().st_mode & 0o777 == 0o700

@@ -22,7 +22,7 @@ _SEARCH = {stat.S_IRUSR: stat.S_IXUSR, stat.S_IRGRP: stat.S_IXGRP, stat.S_IROTH:
 
 def place(path: Path, fill: Callable[[Path], None], mode: int) -> None:
     """Let `fill` write a file or folder beside `path`, then move it to `path` in one step, replacing what is there."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     _clean(path)
     part = path.parent / f".{path.name}.{secrets.token_hex(4)}{_MARK}"
     try:
@@ -33,6 +33,13 @@ def place(path: Path, fill: Callable[[Path], None], mode: int) -> None:
     finally:
         remove(part)
     _sync_one(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder `path`, and those missing above it, for their owner alone."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def _clean(path: Path) -> None:
@@ -52,15 +59,17 @@ def write_text(part: Path, text: str) -> None:
 def copy(source: Path, part: Path) -> None:
     """Copy the file or folder `source`; a symbolic link or device inside it is refused, since it may lead outside."""
     for entry in (source, *_inside(source)):
-        if not stat.S_ISREG(kind := entry.lstat().st_mode) and not stat.S_ISDIR(kind):
+        target, kind = part / entry.relative_to(source), entry.lstat().st_mode
+        if stat.S_ISDIR(kind):
+            target.mkdir(mode=0o700)
+        elif stat.S_ISREG(kind):
+            copy_file(entry, target)
+        else:
             raise ResourceError(f"{entry} is neither a file nor a folder; links and devices are not followed")
-    if source.is_dir():
-        shutil.copytree(source, part, symlinks=True, copy_function=_copy_file)
-    else:
-        _copy_file(source, part)
 
 
-def _copy_file(source: str | Path, target: str | Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
+    """Copy the bytes of `source` to the new file `target`, readable by its owner alone; neither may be a link."""
     with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as read:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as write:

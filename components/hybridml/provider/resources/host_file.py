@@ -51,7 +51,8 @@ class HostFile(Resource[HostFileInputs, HostFileState]):
 
     Replaced when `path` changes; updated in place when bytes or mode do. Nothing is visible before its digest is
     verified, and what was there stays when it is wrong.
-    Errors: `DigestMismatch` when the source does not have the digest that was asked for.
+    Errors: `DigestMismatch` when the source does not have the digest that was asked for; ResourceError when the path
+    holds something else that this resource did not put there.
     """
 
     inputs = HostFileInputs
@@ -75,14 +76,17 @@ class HostFile(Resource[HostFileInputs, HostFileState]):
         return state.path
 
     def create(self, inputs: HostFileInputs) -> HostFileState:
-        """Put the bytes in place; when they already are, only the mode is set."""
-        path, mode = Path(inputs.path), int(inputs.mode, 8)
-        if inputs.sha256 is not None and _digest_of(path) == inputs.sha256:
-            set_mode(path, mode)
-            return _state(inputs, inputs.sha256)
-        found: list[str] = []
-        place(path, lambda part: found.append(_fill(inputs, part)), mode)
-        return _state(inputs, found[0])
+        """Put the bytes in place; what is there already is taken over when it has them, and refused otherwise."""
+        there = _digest_of(Path(inputs.path))
+        if there is None or (there and there == (inputs.sha256 or _digest_now(inputs.source, inputs.content))):
+            return _put(inputs)
+        raise ResourceError(
+            f"{inputs.path} holds something else already, which is left as it is; move it or choose another path"
+        )
+
+    def update(self, inputs: HostFileInputs, state: HostFileState) -> HostFileState:
+        """Put the bytes in place of those that the resource, or somebody after it, put there."""
+        return _put(inputs)
 
     def read(self, state: HostFileState) -> HostFileState | None:
         """The digest and mode of what is there now."""
@@ -102,6 +106,17 @@ class HostFile(Resource[HostFileInputs, HostFileState]):
         path = Path(state.path)
         if not path.is_symlink():
             remove(path)
+
+
+def _put(inputs: HostFileInputs) -> HostFileState:
+    """Put the bytes in place; when they already are, only the mode is set."""
+    path, mode = Path(inputs.path), int(inputs.mode, 8)
+    if inputs.sha256 is not None and _digest_of(path) == inputs.sha256:
+        set_mode(path, mode)
+        return _state(inputs, inputs.sha256)
+    found: list[str] = []
+    place(path, lambda part: found.append(_fill(inputs, part)), mode)
+    return _state(inputs, found[0])
 
 
 def _state(inputs: HostFileInputs, sha256: str) -> HostFileState:

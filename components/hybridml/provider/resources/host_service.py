@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from hybridml.errors import ResourceError
 from hybridml.provider import durations, processes
+from hybridml.provider.files import make_folder
 from hybridml.provider.http_local import Address, connected, get
 from hybridml.provider.resource import Checked, Context, Resource
 from hybridml.provider.shape import Failure, camel, wanted
@@ -209,8 +210,7 @@ def _launch(folder: Path, inputs: HostServiceInputs) -> None:
     relative = f"{inputs.instance}/{SOCKET}"
     if inputs.port is not None:
         processes.require_free_port(inputs.port)
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    make_folder(folder)
     (folder / _READY).unlink(missing_ok=True)
     places = {"{socket}": relative, "{instance}": inputs.instance}
     task = Task(
