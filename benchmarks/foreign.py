@@ -33,6 +33,13 @@ VALUES: Mapping[str, str] = {
     "pulumi-ansible-wordpress-py:privateKeyPath": "Pulumi.yaml",
     "aws-py-ec2-provisioners:publicKey": "ssh-rsa example",
     "aws-py-static-website:pathToWebsiteContents": "www",
+    "aws-py-static-website:targetDomain": "www.example.com",
+    "aws-py-ec2-provisioners:privateKey": "-----BEGIN RSA PRIVATE KEY-----",
+    "azure-py-minecraft:admin_username": "gamer",
+    "azure-py-minecraft:admin_password": "example",
+    "gcp-py-network-component:subnet_cidr_blocks": '["10.0.0.0/16", "10.1.0.0/16"]',
+    "azure-py-vdc:firewall_address_space": "192.168.100.0/24",
+    "azure-py-vdc:hub_address_space": "10.100.0.0/16",
 }
 """Values for configuration that programs require and do not carry, by full key; any file will do for a key's path."""
 _WORDS = {"count": "2", "size": "2", "number": "2", "port": "8080", "cpu": "1", "cidr": "10.0.0.0/16"}
@@ -61,6 +68,7 @@ def main() -> int:
     os.environ["HOME"] = tempfile.mkdtemp()
     for name in set(os.environ) - {*_KEPT_VARIABLES, "HOME"}:
         del os.environ[name]
+    os.environ["USER"] = "example"
     verdicts = []
     for name, project in programs(arguments.folder, arguments.first):
         verdict = judge(name, project, arguments.python)

@@ -11,7 +11,8 @@ from typing import Any, get_args, get_origin
 
 from hybridml.engine import shapes
 from hybridml.engine.declared import bare, fields_of, is_object
-from hybridml.engine.values import SIGNATURE, UNKNOWN, Properties, Value
+from hybridml.engine.echo import echoed
+from hybridml.engine.values import SIGNATURE, UNKNOWN, Properties, Value, contains_unknown
 
 _DEPTH = 3
 """How deep objects inside objects are made up; deeper they are unknown."""
@@ -36,7 +37,9 @@ def outputs_of(subject: Subject, declared: type | None, inputs: Properties) -> d
     """
     found: dict[str, Value] = dict(inputs)
     for name, field in fields_of(declared).items() if declared else ():
-        if name not in found and not field.optional:
+        if name in found:
+            found[name] = echoed(found[name], field.type)
+        elif not field.optional:
             found[name] = _made_up(subject, name, field.type)
     if subject.type.startswith("kubernetes:"):
         _name_kubernetes_object(subject, found)
@@ -46,10 +49,11 @@ def outputs_of(subject: Subject, declared: type | None, inputs: Properties) -> d
 def result_of(subject: Subject, declared: type, args: Properties, *, plain: bool) -> dict[str, Value]:
     """The result of a function. What is plain cannot be unknown: lists have made-up members, numbers are 1."""
     make = _plain if plain else _made_up
-    return {
-        name: args[name] if name in args else make(subject, name, field.type)
-        for name, field in fields_of(declared).items()
-    }
+    found: dict[str, Value] = {}
+    for name, field in fields_of(declared).items():
+        given = echoed(args.get(name, UNKNOWN), field.type)
+        found[name] = make(subject, name, field.type) if contains_unknown(given) else given
+    return found
 
 
 def _made_up(subject: Subject, name: str, type_: Any, depth: int = 0) -> Value:

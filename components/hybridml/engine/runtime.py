@@ -21,7 +21,7 @@ from typing import Any
 import pulumi
 
 from hybridml.engine import shapes
-from hybridml.engine.monitor import Resolver
+from hybridml.engine.monitor import Resolver, Source
 from hybridml.engine.sdk import MissingConfig, instrumented, remember_classes
 from hybridml.engine.service import Context, Engine, Monitor
 from hybridml.engine.source import SourceMap
@@ -39,6 +39,8 @@ _RECURSION = 20_000
 _STEPS = 100
 """Turns of the event loop that an answer needs to reach whatever waits for it; more than chains of outputs are long."""
 _SECRET_LENGTH = 6
+_WRAPPED = (ValueError, AssertionError)
+"""What the SDK wraps an error in that happens while it reads a resource's inputs."""
 _BUSY = threading.Lock()
 
 
@@ -152,7 +154,7 @@ def _reported(
         return monitor.failure
     if isinstance(error, HybridMLError):
         return error
-    place = _place(error, sources)
+    error, place = _blamed(error, sources)
     where = f"{place.file}:{place.line}: " if place else ""
     if isinstance(error, SystemExit):
         return ProgramError(f"{where}the program left with sys.exit({error.code!r}) before it was finished")
@@ -162,17 +164,20 @@ def _reported(
     return ProgramError(f"{where}the program raised {type(error).__name__}{f': {text}' if text else ''}")
 
 
-def _place(error: BaseException, sources: SourceMap) -> Any:
-    """The user's innermost line in `error` or in what caused it; causes may form a circle."""
+def _blamed(error: BaseException, sources: SourceMap) -> tuple[BaseException, Source | None]:
+    """What ended the program, and the user's innermost line in it.
+
+    The SDK wraps errors, and causes may form a circle.
+    """
     current: BaseException | None = error
-    seen: set[int] = set()
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    seen: list[BaseException] = []
+    while current is not None and not any(current is one for one in seen):
+        seen.append(current)
         found = sources.of_traceback(current.__traceback__)
         if found is not None:
-            return found
+            return current, found
         current = current.__cause__ or current.__context__
-    return None
+    return seen[-1] if isinstance(error, _WRAPPED) else error, None
 
 
 def _refuse_missing(missing: MissingConfig) -> None:
