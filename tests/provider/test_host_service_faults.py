@@ -13,6 +13,7 @@ import grpc
 import pytest
 from hybridml.provider import processes
 from hybridml.provider.supervisor import Task
+from hybridml.provider.wire import Secret
 
 from .conftest import Engine
 from .supervised import answers, asked, eventually, instance, on_port, refusal, running, started
@@ -182,3 +183,18 @@ def test_an_endless_health_answer_is_cut(engine: Engine, run: Path) -> None:
     inputs = engine.check("HostService", asked(run, argv=[sys.executable, "-S", "-c", server, "{socket}"]))
 
     assert running(int(started(engine, inputs)["pid"]))
+
+
+def test_no_part_of_a_secret_is_in_a_message(engine: Engine, run: Path) -> None:
+    """A key of many lines, and a token longer than a line of the message, that the dying service prints: neither."""
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n9w0BAQEFAASCBKcwggSj\n-----END KEY-----"
+    token = "t0ken" * 200
+    script = 'echo "$KEY"; echo "header $TOKEN"; echo the real reason; exit 7'
+    env = {"KEY": Secret(key), "TOKEN": Secret(token)}
+    inputs = engine.check("HostService", {"argv": ["sh", "-c", script], "directory": str(run), "env": env})
+
+    with pytest.raises(grpc.RpcError) as error:
+        engine.create("HostService", inputs)
+
+    assert "the real reason" in refusal(error)
+    assert not any(part in refusal(error) for part in ("MIIE", "9w0B", "t0kent0ken"))

@@ -55,8 +55,8 @@ def _code(error: Exception) -> grpc.StatusCode:
 def _message(error: Exception, request: Any) -> str:
     text = str(error) if isinstance(error, (HybridMLError, OSError)) else f"{type(error).__name__}: {error}"
     sent = [decode(getattr(request, field)) for field in _SENT if hasattr(request, field)]
-    hidden = {found for values in sent for found in secret_texts(values) if len(found) >= _SHORTEST_SECRET}
-    for secret in sorted(hidden, key=len, reverse=True):
+    hidden = {line.strip() for values in sent for found in secret_texts(values) for line in found.splitlines()}
+    for secret in sorted((line for line in hidden if len(line) >= _SHORTEST_SECRET), key=len, reverse=True):
         text = text.replace(secret, "[secret]")
     return text
 

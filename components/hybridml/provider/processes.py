@@ -167,14 +167,18 @@ def _wait_until(holds: Callable[[], bool], timeout: float) -> bool:
     return True
 
 
-def last_lines(log: Path, count: int = 10, width: int = 300) -> str:
-    """The last lines of a log, for an error message; empty when there are none."""
+def last_lines(log: Path, count: int = 10, width: int = 1000) -> str:
+    """The last lines of a log, for an error message; empty when there are none.
+
+    Lines are whole or left out: of a secret that was cut, the rest would not be found and hidden.
+    """
     with contextlib.suppress(OSError):
         size = log.stat().st_size
         with log.open("rb") as stream:
-            stream.seek(max(0, size - count * width * 4))
-            lines = stream.read().decode(errors="replace").splitlines()
-        return "\n".join(f"  {line[:width]}" for line in lines[-count:] if line.strip())
+            stream.seek(start := max(0, size - count * width * 4))
+            lines = stream.read().decode(errors="replace").splitlines()[1 if start else 0 :]
+        said = (line if len(line) <= width else f"({len(line)} characters)" for line in lines[-count:])
+        return "\n".join(f"  {line}" for line in said if line.strip())
     return ""
 
 
