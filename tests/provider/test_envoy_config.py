@@ -252,3 +252,13 @@ def test_configurations_are_checked_before_anything_is_written(engine: Engine) -
     }
     two = json.dumps([{"name": "a"}, {"name": "b"}])
     assert list(engine.failures("EnvoyConfig", {"directory": "/w", "clusters": "[]", "routes": two})) == ["routes"]
+
+
+def test_names_are_text_and_nesting_has_an_end(engine: Engine) -> None:
+    """A name that is a number or an object, and JSON nested beyond reading, are named, not a traceback."""
+    named = "must be a JSON list of objects that have a `name`"
+    odd = {"directory": "/x", "clusters": '[{"name": {"a": 1}}]', "routes": '[{"name": 1}]'}
+    assert engine.failures("EnvoyConfig", odd) == {"clusters": named, "routes": named}
+
+    deep = engine.failures("EnvoyConfig", {**odd, "clusters": "[" * 9999, "routes": '[{"name": "endpoint"}]'})
+    assert deep["clusters"].startswith("must be JSON")

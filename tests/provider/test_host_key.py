@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,14 @@ def test_a_token_needs_a_private_key_and_a_short_life(engine: Engine, tmp_path: 
         mint(tmp_path / "none", issuer="i", audience="a", subject="s")
     with pytest.raises(ResourceError, match="between 1 and 86400 seconds, not 90000"):
         mint(path, issuer="i", audience="a", subject="s", lifetime=90000)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link"])
+def test_only_a_regular_file_is_a_key(engine: Engine, tmp_path: Path, kind: str) -> None:
+    """Neither a pipe, on which reading would wait for ever, nor a folder nor a link is read; each stays."""
+    path = tmp_path / "key.pem"
+    {"pipe": os.mkfifo, "folder": os.mkdir, "link": lambda link: link.symlink_to("/etc/hostname")}[kind](path)
+
+    with pytest.raises(grpc.RpcError, match="is not a regular file; move it away"):
+        engine.create("HostKey", engine.check("HostKey", {"path": str(path)}))
+    assert os.path.lexists(path)

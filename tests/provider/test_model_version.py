@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import importlib.util
 import json
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -204,3 +206,36 @@ def test_a_secret_tag_stays_secret(engine: Engine, artifact: Path) -> None:
 
     assert state["tags"] == {"t": Secret("hush")}
     assert not isinstance(state["registryVersion"], Secret)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_stranger_on_the_registrys_port_is_no_registry(engine: Engine, artifact: Path, status: int) -> None:
+    """Another program answers there since a reboot: create says so, delete and read of a local registry let it pass."""
+
+    class Stranger(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        inputs = engine.check("ModelVersion", asked(f"http://127.0.0.1:{server.server_port}", artifact, "churn"))
+        with pytest.raises(grpc.RpcError, match=r"no MLflow server answers at .*: what does is none"):
+            engine.create("ModelVersion", inputs)
+        state = {**inputs, "registryVersion": "1"}
+        engine.delete("ModelVersion", state)
+        assert engine.read("ModelVersion", state, inputs) is not None
+        assert list(engine.diff("ModelVersion", state, inputs, inputs).diffs) == []
+        server.shutdown()
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://127.0.0.1:99999", "http://127.0.0.1:abc"])
+def test_an_address_that_is_none_is_refused(engine: Engine, artifact: Path, address: str) -> None:
+    """Brackets that do not close and ports that cannot be are named before anything is asked."""
+    failures = engine.failures("ModelVersion", asked(address, artifact, "m"))
+    assert failures == {"trackingUri": "must be an address with a host and, where it has one, a port below 65536"}

@@ -142,21 +142,31 @@ class Registry:
             answer = self._http.request(verb, path, **body)
         except httpx.TransportError as error:
             raise Unreachable(f"no MLflow server answers at {self._uri}: {error}") from None
-        if answer.is_success:
-            return dict(answer.json()) if answer.content else {}
-        code, message = _refusal(answer)
+        said = _said(answer)
+        if said is None and not answer.is_server_error:
+            raise Unreachable(f"no MLflow server answers at {self._uri}: what does is none")
+        if answer.is_success and said is not None:
+            return said
+        code, message = _refusal(answer, said or {})
         if ignore and code == ignore:
             return {}
         kind = Missing if code == _MISSING else ResourceError
         raise kind(f"{self._uri} refused {verb} {path.rsplit('/', 2)[-2]}: {message}")
 
 
-def _refusal(answer: httpx.Response) -> tuple[str, str]:
+def _said(answer: httpx.Response) -> dict[str, Any] | None:
+    """What MLflow says; None where it is not MLflow that speaks."""
     try:
-        said = answer.json()
-        return str(said["error_code"]), str(said.get("message", "")).splitlines()[0]
-    except (ValueError, KeyError, TypeError, IndexError):
-        return "", f"status {answer.status_code}"
+        said = answer.json() if answer.content else {}
+    except ValueError:
+        return None
+    spoken = isinstance(said, dict) and (answer.is_success or "error_code" in said)
+    return said if spoken else None
+
+
+def _refusal(answer: httpx.Response, said: Mapping[str, Any]) -> tuple[str, str]:
+    message = str(said.get("message", "")).partition("\n")[0]
+    return str(said.get("error_code", "")), message or f"status {answer.status_code}"
 
 
 def _pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -42,9 +42,10 @@ def generate(algorithm: str) -> str:
 
 def load(path: Path) -> PrivateKey:
     """The private key in `path`; raises ResourceError when it is none, or others may read it."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as stream:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise ResourceError(f"{path} is not a regular file; move it away")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+        if stat.S_IMODE(os.fstat(stream.fileno()).st_mode) & 0o077:
             raise ResourceError(f"{path} can be read by others; run `chmod 600 {path}`, or replace the key")
         pem = stream.read()
     try:

@@ -62,15 +62,19 @@ def _one_route_configuration(inputs: EnvoyConfigInputs) -> Iterator[Failure]:
 def _named(path: str, text: str) -> Iterator[Failure]:
     try:
         messages = json.loads(str(text))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         yield Failure(path=path, reason=f"must be JSON: {error}")
         return
-    if not isinstance(messages, list) or not all(isinstance(each, dict) and each.get("name") for each in messages):
+    if not isinstance(messages, list) or not all(map(_has_a_name, messages)):
         yield Failure(path=path, reason="must be a JSON list of objects that have a `name`")
         return
     names = [each["name"] for each in messages]
     if len(set(names)) != len(names):
         yield Failure(path=path, reason="must not use a name twice")
+
+
+def _has_a_name(message: object) -> bool:
+    return isinstance(message, dict) and isinstance(name := message.get("name"), str) and name != ""
 
 
 class EnvoyConfig(Resource[EnvoyConfigInputs, EnvoyConfigState]):

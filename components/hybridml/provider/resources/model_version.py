@@ -52,7 +52,13 @@ class ModelVersionState(ModelVersionInputs):
 
 
 def _only_loopback_without_tls(inputs: ModelVersionInputs) -> Iterator[Failure]:
-    address = urlsplit(str(inputs.tracking_uri))
+    try:
+        address = urlsplit(str(inputs.tracking_uri))
+        _ = address.port  # raises as well
+    except ValueError:
+        reason = "must be an address with a host and, where it has one, a port below 65536"
+        yield Failure(path="trackingUri", reason=reason)
+        return
     if address.scheme == "http" and address.hostname not in _LOOPBACK:
         yield Failure(path="trackingUri", reason="must be https:// beyond this machine")
 
