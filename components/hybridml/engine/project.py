@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from hybridml.engine import secrets, shapes
 from hybridml.engine.documents import Document, read_document
-from hybridml.errors import ConfigurationError, Problem
+from hybridml.errors import ConfigurationError, Problem, StateError
 
 _NAMES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -20,6 +21,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
+_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9_.-]{1,100}")
+"""What projects and stacks may be called (sdk/go/common/tokens/names.go)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,7 @@ def load_project(directory: str | Path) -> Project:
     document = read_document(path)
     runtime, options = _runtime(document)
     main = root / str(document.get("main") or ".")
-    _check(document, path, runtime, main)
+    _check(document, runtime, options, main)
     name = str(document["name"])
     return Project(
         name=name,
@@ -121,6 +124,9 @@ def stack_config(
     Errors: `ConfigurationError` with every key that is required and missing, or has the wrong type; `StateError` when a
     passphrase is given and wrong.
     """
+    if not _NAME.fullmatch(stack):
+        fix = "letters, digits, hyphens, underscores and dots"
+        raise ConfigurationError([Problem(message=f"{stack!r} is no name of a stack", fix=fix)])
     document = _stack_document(project, stack)
     written = {**_full_keys(document.get("config") or {}, project.name), **(given or {})}
     opener = _Opener(document, passphrase)
@@ -143,6 +149,7 @@ class _Opener:
     """Decrypts the secure values of one stack file; without a passphrase each becomes a placeholder."""
 
     def __init__(self, document: Document, passphrase: str | None) -> None:
+        self._file = document.shown
         self._salt = document.get("encryptionsalt")
         self._passphrase = passphrase
         self._crypter: secrets.Crypter | None = None
@@ -162,30 +169,43 @@ class _Opener:
             if passphrase is not None:
                 self._crypter = secrets.unlock(str(self._salt), passphrase)
         if self._crypter is not None:
-            return self._crypter.decrypt(sealed)
+            try:
+                return self._crypter.decrypt(sealed)
+            except StateError as error:
+                raise StateError(f"{self._file} {key}: {error}") from error
         self.opaque.add(key)
         return shapes.physical_name(key)
 
 
-def _runtime(document: Document) -> tuple[str, Mapping[str, Any]]:
+def _runtime(document: Document) -> tuple[str, Any]:
     runtime = document.get("runtime")
     if isinstance(runtime, dict):
         return str(runtime.get("name", "")), runtime.get("options") or {}
     return str(runtime or ""), {}
 
 
-def _check(document: Document, path: Path, runtime: str, main: Path) -> None:
-    problems = []
-    if not document.get("name"):
-        problems.append(Problem(file=path.name, path="name", message="is missing"))
+def _check(document: Document, runtime: str, options: Any, main: Path) -> None:
+    name = document.get("name")
+    wrong: list[tuple[str, str]] = []
+    if name is None:
+        wrong.append(("name", "is missing"))
+    elif not isinstance(name, str | int) or not _NAME.fullmatch(str(name)):
+        wrong.append(("name", f"{name!r} is no name of a project (letters, digits, hyphens, underscores and dots)"))
     if runtime != "python":
-        message = f"{runtime or 'no runtime'!r} is not a Python project"
-        problems.append(Problem(file=path.name, line=document.line("runtime"), path="runtime", message=message))
+        wrong.append(("runtime", f"{runtime or 'no runtime'!r} is not a Python project"))
+    elif not isinstance(options, dict):
+        wrong.append(("runtime.options", "is not a mapping"))
     elif not (main / "__main__.py" if main.is_dir() else main).is_file():
-        message = f"there is no program at {document.get('main') or '__main__.py'}"
-        problems.append(Problem(file=path.name, line=document.line("main"), path="main", message=message))
-    if problems:
-        raise ConfigurationError(problems)
+        wrong.append(("main", f"there is no program at {document.get('main') or '__main__.py'}"))
+    if not isinstance(document.get("config"), dict | str | None):
+        wrong.append(("config", "is not a mapping"))
+    if not _are_plugins(_providers(document)):
+        wrong.append(("plugins.providers", "is not a list of mappings, each with a name and a path"))
+    if wrong:
+        raise ConfigurationError(
+            Problem(file=document.shown, line=document.line(*path.split(".")), path=path, message=message)
+            for path, message in wrong
+        )
 
 
 def _stack_config_dir(document: Document) -> str:
@@ -219,14 +239,28 @@ def _type_of(value: Any) -> str:
 
 
 def _plugins(document: Document, root: Path) -> dict[str, Path]:
-    providers = (document.get("plugins") or {}).get("providers") or []
-    return {str(item["name"]): (root / str(item["path"])).resolve() for item in providers if item.get("path")}
+    return {str(p["name"]): (root / str(p["path"])).resolve() for p in _providers(document) if p.get("path")}
+
+
+def _providers(document: Document) -> Any:
+    plugins = document.get("plugins") or {}
+    return (plugins.get("providers") or []) if isinstance(plugins, dict) else plugins
+
+
+def _are_plugins(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(item, dict) and item.get("name") for item in given)
 
 
 def _stack_document(project: Project, stack: str) -> Document:
     path = project.stack_file(stack)
     if path.is_file():
-        return read_document(path, shown=_relative(path, project.root))
+        document = read_document(path, shown=_relative(path, project.root))
+        if not isinstance(document.get("config"), dict | None):
+            line = document.line("config")
+            raise ConfigurationError(
+                [Problem(file=document.shown, line=line, path="config", message="is not a mapping")]
+            )
+        return document
     known = project.stacks()
     if known:
         message, fix = f"there is no stack {stack!r}", f"one of: {', '.join(known)}"
@@ -275,7 +309,9 @@ def _fits(value: Any, type_: str) -> bool:
 
 
 def _text(value: object) -> str:
-    """A value as Pulumi hands it to a program: text as it is, everything else as JSON."""
+    """A value as Pulumi hands it to a program: text as it is, all else as JSON, whole numbers without a point."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

@@ -90,6 +90,15 @@ def test_declared_configuration_is_checked_before_the_program_runs(write: Write)
         ("name: a\nruntime: python\nmain: missing", "there is no program at missing"),
         ("name: [", "is not valid YAML"),
         ("- a", "is not a mapping"),
+        ("name: a::b\nruntime: python", "Pulumi.yaml:1 name: 'a::b' is no name of a project"),
+        ("name: [a]\nruntime: python", r"Pulumi.yaml:1 name: \['a'\] is no name of a project"),
+        ("name: a\nruntime: {name: python, options: [x]}", "Pulumi.yaml:2 runtime.options: is not a mapping"),
+        ("name: a\nruntime: python\nconfig: [x]", "Pulumi.yaml:3 config: is not a mapping"),
+        ("name: a\nruntime: python\nplugins: [x]", "plugins.providers: is not a list of mappings"),
+        ("name: a\nruntime: python\nplugins: {providers: [x]}", "plugins.providers: is not a list of mappings"),
+        ("name: a\nruntime: python\nplugins: {providers: [{path: x}]}", "plugins.providers: is not a list of mappings"),
+        ("name: a\nruntime: python\nx: !!int many", "Pulumi.yaml: is not valid YAML: invalid literal"),
+        ("name: a\nruntime: python\nx: " + "[" * 3000, "is nested too deeply"),
     ],
 )
 def test_what_is_no_project_is_refused_by_reason(tmp_path: Path, content: str, said: str) -> None:
@@ -113,6 +122,52 @@ def test_an_unknown_stack_is_refused_with_the_known_ones(write: Write) -> None:
 
     with pytest.raises(ConfigurationError, match=r"there is no stack 'prod' \(one of: dev\)"):
         plan(folder, "prod")
+
+
+def test_configuration_that_is_no_mapping_is_refused(write: Write) -> None:
+    """A stack file whose `config` is a list is named with the line."""
+    folder = write("", stack="# of dev\nconfig: [a]\n")
+
+    with pytest.raises(ConfigurationError, match=r"^Pulumi\.dev\.yaml:2 config: is not a mapping$"):
+        plan(folder, "dev")
+
+
+@pytest.mark.parametrize("stack", ["", "..", "../dev", "a/b", "a::b"])
+def test_what_is_no_name_of_a_stack_is_refused(write: Write, stack: str) -> None:
+    """A stack's name is part of URNs and of paths, so it holds neither colons nor slashes."""
+    with pytest.raises(ConfigurationError, match="is no name of a stack"):
+        plan(write(""), stack)
+
+
+def test_values_reach_the_program_as_they_are_written(write: Write) -> None:
+    """Dates stay text, whole numbers have no point, anchors are followed, and keys may hold dots and brackets."""
+    stack = """
+        config:
+          when: 2026-01-31
+          at: 2026-01-31T10:00:00Z
+          never: 2026-13-45
+          whole: 1e3
+          part: 1.10
+          yes: true
+          a.b[0]: dotted
+          base: &base {a: 1}
+          merged: {<<: *base, b: [1.5, false]}
+    """
+    project = load_project(write("", stack=stack))
+
+    values = stack_config(project, "dev").values
+
+    assert {key.removeprefix("written:"): value for key, value in values.items()} == {
+        "when": "2026-01-31",
+        "at": "2026-01-31T10:00:00Z",
+        "never": "2026-13-45",
+        "whole": "1000",
+        "part": "1.1",
+        "yes": "true",
+        "a.b[0]": "dotted",
+        "base": '{"a": 1}',
+        "merged": '{"b": [1.5, false], "a": 1}',
+    }
 
 
 @pytest.mark.parametrize(
