@@ -42,7 +42,15 @@ VALUES: Mapping[str, str] = {
     "azure-py-vdc:hub_address_space": "10.100.0.0/16",
 }
 """Values for configuration that programs require and do not carry, by full key; any file will do for a key's path."""
-_WORDS = {"count": "2", "size": "2", "number": "2", "port": "8080", "cpu": "1", "cidr": "10.0.0.0/16"}
+_WORDS = {
+    "privatekey": "-----BEGIN RSA PRIVATE KEY-----",
+    "count": "2",
+    "size": "2",
+    "number": "2",
+    "port": "8080",
+    "cpu": "1",
+    "cidr": "10.0.0.0/16",
+}
 """Parts of a key's name that say what kind of value it takes."""
 _KEPT_VARIABLES = ("PATH", "LANG", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 _ATTEMPTS = 5

@@ -51,7 +51,8 @@ def kind_of(declared: Any) -> Kind:
 @functools.cache
 def member_of(declared: Any) -> Any:
     """The type of the members of a declared list or map."""
-    return bare((*get_args(declared), Any)[-1 if get_args(declared) else 0])
+    members = get_args(declared)
+    return bare(members[-1]) if members else Any
 
 
 def echoed(value: Value, declared: Any) -> Value:

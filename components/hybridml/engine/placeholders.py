@@ -19,6 +19,21 @@ _DEPTH = 3
 _MEMBERS = 3
 """How many members a made-up list has, where a program wants a plain list at once."""
 
+_WITHOUT_NAMESPACE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "GatewayClass",
+    "IngressClass",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "PersistentVolume",
+    "PriorityClass",
+    "StorageClass",
+    "ValidatingWebhookConfiguration",
+}
+"""Kinds of Kubernetes objects that belong to the whole cluster."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -42,7 +57,7 @@ def outputs_of(subject: Subject, declared: type | None, inputs: Properties) -> d
         elif not field.optional:
             found[name] = _made_up(subject, name, field.type)
     if subject.type.startswith("kubernetes:"):
-        _name_kubernetes_object(subject, found)
+        _name_kubernetes_object(subject, found, inputs)
     return {name: value for name, value in found.items() if value is not UNKNOWN}
 
 
@@ -87,9 +102,12 @@ def _plain(subject: Subject, name: str, type_: Any, depth: int = 0) -> Value:
     return constants[origin] if origin in constants else _made_up(subject, name, str if origin is Any else type_)
 
 
-def _name_kubernetes_object(subject: Subject, outputs: dict[str, Value]) -> None:
+def _name_kubernetes_object(subject: Subject, outputs: dict[str, Value], given: Properties) -> None:
     """Kubernetes objects are named by the provider when the program does not, and live in `default`."""
-    metadata = outputs.get("metadata", {})
-    if isinstance(metadata, dict) and SIGNATURE not in metadata:
-        name = shapes.physical_name(subject.name)
-        outputs["metadata"] = {"name": name, "namespace": "default", **metadata}
+    metadata = given.get("metadata", {})
+    if not isinstance(metadata, dict) or SIGNATURE in metadata:
+        return
+    made = outputs["metadata"] if "metadata" not in given and isinstance(outputs.get("metadata"), dict) else {}
+    scoped = subject.type.rpartition(":")[2] not in _WITHOUT_NAMESPACE
+    namespace = {"namespace": "default"} if scoped else {}
+    outputs["metadata"] = {**made, "name": shapes.physical_name(subject.name), **namespace, **metadata}
