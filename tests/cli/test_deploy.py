@@ -153,3 +153,14 @@ def test_the_state_of_either_engine_is_found(notes: Path) -> None:
         json.dumps({"checkpoint": {"latest": {"resources": [{"urn": "u", "type": "t"}]}}}), encoding="utf-8"
     )
     assert deployed.held_by(here, "one") is Engine.PULUMI
+
+
+def test_destroy_works_when_the_stack_file_is_broken(start: Run, notes: Path) -> None:
+    """What was made can be removed although its configuration cannot be used any more."""
+    start("up", "--yes", cwd=notes)
+    (notes / "Pulumi.one.yaml").write_text("config:\n  hybridml:targets: [local]\n", encoding="utf-8")
+
+    ran = start("destroy", "--yes", cwd=notes)
+
+    assert ran.code == 0, ran.err
+    assert not (notes / "out" / "note.txt").exists()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
-from .conftest import Run
+import pytest
+
+from .conftest import COMMAND, Run
 
 
 def test_plan_shows_the_tree_on_stdout(run: Run, project: Path) -> None:
@@ -102,3 +105,38 @@ def test_explain_needs_endpoint_files(run: Run, project: Path) -> None:
 
     assert ran.code == 2
     assert "endpoints: does not exist" in ran.err
+
+
+@pytest.mark.parametrize("out", ["", "plans", "Pulumi.yaml/plan.txt", "gone/link"])
+def test_an_out_that_cannot_be_written_is_said(run: Run, project: Path, out: str) -> None:
+    """A folder, a file taken for a folder and a dangling link end in one message, and leave nothing behind."""
+    (project / "plans").mkdir()
+    (project / "gone").symlink_to("nowhere/at/all")
+
+    ran = run("schema", "--out", project / out)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"The result cannot be written to {project / out}: ")
+    assert ran.err.endswith(". Write it elsewhere: another --out FILE\n")
+    assert not [path for path in project.rglob(".*") if path.is_file()]
+
+
+def test_a_stdout_that_takes_nothing_is_said() -> None:
+    """A full disk and a closed stdout are no defects of the command."""
+    full = subprocess.run(["bash", "-c", f"{COMMAND} schema > /dev/full"], capture_output=True, text=True, check=False)
+    closed = subprocess.run(["bash", "-c", f"{COMMAND} schema >&-"], capture_output=True, text=True, check=False)
+
+    fix = "Write it elsewhere: --out FILE\n"
+    assert (full.returncode, full.stderr) == (
+        1,
+        f"The result cannot be written to stdout: No space left on device. {fix}",
+    )
+    assert (closed.returncode, closed.stderr) == (1, f"The result cannot be written to stdout: it is closed. {fix}")
+
+
+def test_a_state_that_is_a_folder_is_said(run: Run, project: Path) -> None:
+    """`--against .` is a mistake, not a defect."""
+    ran = run("plan", "--project", project, "-s", "one", "--against", project)
+
+    assert ran.code == 1
+    assert ran.err.startswith(f"{project} is no file. Write one with: pulumi stack export --file")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hybridml.cli import deployed, output, place, progress, pulumi_engine
 from hybridml.cli.callers import curl, forget_curl
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from hybridml.cli.place import Place
 
 TARGETS = "hybridml:targets"
+Verb = Literal["up", "destroy"]
 
 
 def up(folder: Path | None, stack: str | None, engine: Engine | None, yes: bool, format_: Format) -> int:
     """Makes what the stack describes and prints where it answers; the exit status."""
     run = _Run.of(folder, stack, engine)
-    status, changes = run.embedded_up(yes) if run.engine is Engine.EMBEDDED else run.pulumi("up", yes)
+    status, changes = run.go("up", yes)
     if status == 0:
         run.report(changes, format_)
     return status
@@ -32,7 +33,7 @@ def up(folder: Path | None, stack: str | None, engine: Engine | None, yes: bool,
 def destroy(folder: Path | None, stack: str | None, engine: Engine | None, yes: bool, format_: Format) -> int:
     """Removes everything that the stack made; the exit status."""
     run = _Run.of(folder, stack, engine or _holder(folder, stack))
-    status, changes = run.embedded_destroy(yes) if run.engine is Engine.EMBEDDED else run.pulumi("destroy", yes)
+    status, changes = run.go("destroy", yes)
     if status == 0:
         forget_curl(run.here, run.stack)
     if status == 0 and format_ is Format.JSON:
@@ -53,60 +54,48 @@ class _Run:
     here: Place
     stack: str
     engine: Engine
-    local: bool
-    """Every target of the stack is this machine."""
 
     @classmethod
     def of(cls, folder: Path | None, stack: str | None, engine: Engine | None) -> _Run:
         here = place.find(folder)
         name = here.one(stack)
-        local = _only_this_machine(here, name)
-        chosen = engine or (Engine.EMBEDDED if local else Engine.PULUMI)
+        chosen = engine or (Engine.EMBEDDED if _only_this_machine(here, name) else Engine.PULUMI)
         holder = deployed.held_by(here, name)
         if holder not in (None, chosen):
             raise StateError(
                 f"The stack {name} is held by the {holder} engine, whose state is not empty; one stack never has two. "
                 f"Go on with it (--engine {holder}), or destroy it first: hybridml destroy -s {name} --engine {holder}"
             )
-        return cls(here, name, chosen, local)
+        return cls(here, name, chosen)
 
-    def embedded_up(self, yes: bool) -> tuple[int, Mapping[str, int]]:
-        """Applies the program with the embedded engine."""
+    def go(self, verb: Verb, yes: bool) -> tuple[int, Mapping[str, int]]:
+        """Applies or removes the stack; the exit status, and the changes where they are ours to count."""
+        return self._embedded(verb, yes) if self.engine is Engine.EMBEDDED else (self._pulumi(verb, yes), {})
+
+    def _embedded(self, verb: Verb, yes: bool) -> tuple[int, Mapping[str, int]]:
         from hybridml.engine import apply
 
         if not yes:
-            self._ask("up")
+            self._ask(verb)
+        act = apply.up if verb == "up" else apply.destroy
         with progress.shown() as listener:
-            result = apply.up(
+            changes = act(
                 self.here.project, self.stack, state_dir=self.here.state_folder(self.stack), progress=listener
-            )
-        output.say(_counted(result.changes))
-        return 0, {str(change): count for change, count in result.changes.items()}
+            ).changes
+        output.say(_counted(changes))
+        return 0, {str(change): count for change, count in changes.items()}
 
-    def embedded_destroy(self, yes: bool) -> tuple[int, Mapping[str, int]]:
-        """Removes what the embedded engine holds."""
-        from hybridml.engine import apply
-
-        if not yes:
-            self._ask("destroy")
-        with progress.shown() as listener:
-            result = apply.destroy(
-                self.here.project, self.stack, state_dir=self.here.state_folder(self.stack), progress=listener
-            )
-        output.say(_counted(result.changes))
-        return 0, {str(change): count for change, count in result.changes.items()}
-
-    def pulumi(self, verb: str, yes: bool) -> tuple[int, Mapping[str, int]]:
+    def _pulumi(self, verb: Verb, yes: bool) -> int:
         """Hands the stack to Pulumi, which speaks to the terminal itself."""
-        if self.local:
-            private = pulumi_engine.Private(
-                root=self.here.root,
-                project=self.here.project.name,
-                stack=self.stack,
-                config_file=self.here.project.stack_file(self.stack),
-            )
-            return private.run(verb, yes=yes), {}
-        return pulumi_engine.Shared(root=self.here.root, stack=self.stack).run(verb, yes=yes), {}
+        if not _only_this_machine(self.here, self.stack):
+            return pulumi_engine.Shared(root=self.here.root, stack=self.stack).run(verb, yes=yes)
+        private = pulumi_engine.Private(
+            root=self.here.root,
+            project=self.here.project.name,
+            stack=self.stack,
+            config_file=self.here.project.stack_file(self.stack),
+        )
+        return private.run(verb, yes=yes)
 
     def report(self, changes: Mapping[str, int], format_: Format) -> None:
         """Prints each endpoint's address, and on this machine how to ask it."""
@@ -133,7 +122,7 @@ class _Run:
             "endpoints": {name: {"url": endpoints[name].get("url"), "curl": line} for name, line in lines.items()},
         }
 
-    def _ask(self, verb: str) -> None:
+    def _ask(self, verb: Verb) -> None:
         """Asks on the terminal whether to go on. Errors: `HybridMLError` when nobody can answer, or says no."""
         import typer
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from hybridml.errors import HybridMLError
 
 
 def as_json(value: object) -> str:
@@ -15,20 +18,42 @@ def as_json(value: object) -> str:
 
 
 def write(text: str, out: Path | None = None) -> None:
-    """Writes a result to `out`, whole or not at all, or to stdout when there is no `out`."""
-    if out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
+    """Writes a result to `out`, whole or not at all, or to stdout when there is no `out`.
+
+    Errors: `HybridMLError` when it cannot be written; `BrokenPipeError` when the reader of stdout went away.
+    """
+    try:
+        _to_stdout(text) if out is None else _to_file(text, out)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        where, fix = ("to stdout", "--out FILE") if out is None else (f"to {out}", "another --out FILE")
+        reason = error.strerror or error
+        raise HybridMLError(f"The result cannot be written {where}: {reason}. Write it elsewhere: {fix}") from error
+
+
+def _to_stdout(text: str) -> None:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _to_file(text: str, out: Path) -> None:
+    if out.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(out)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def coloured(out: Path | None) -> bool:
     """Whether a result may carry colours: only on a terminal, and not where NO_COLOR asks for none."""
-    return out is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return out is None and sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def say(line: str) -> None:

@@ -102,6 +102,8 @@ def _state(path: Path | None) -> Mapping[str, Any] | None:
         return None
     from hybridml.engine.state import read_document
 
+    if path.is_dir():
+        raise HybridMLError(f"{path} is no file. Write one with: pulumi stack export --file {path / 'state.json'}")
     document = read_document(path)
     if document is None:
         raise HybridMLError(f"There is no state at {path}. Write one with: pulumi stack export --file {path}")
