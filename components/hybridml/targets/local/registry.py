@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from hybridml.errors import ResourceError
 from hybridml.provider.sdk import HealthArgs, HostService, HostServiceArgs, ModelVersion, ModelVersionArgs
 from hybridml.targets.local import processes
 
@@ -98,14 +99,21 @@ class Registration:
 
 
 def signature(artifact: Path) -> str | None:
-    """The signature that a saved MLflow model carries, as JSON; None where there is none (yet)."""
+    """The signature that a saved MLflow model carries, as JSON; None where there is none (yet).
+
+    Raises ResourceError when the model's description cannot be read.
+    """
     described = artifact / "MLmodel"
     if not described.is_file():
         return None
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    found = YAML(typ="safe").load(described.read_text()).get("signature")
-    return json.dumps(found, sort_keys=True) if found else None
+    try:
+        found = YAML(typ="safe").load(described.read_text(encoding="utf-8")).get("signature")
+        return json.dumps(found, sort_keys=True) if found else None
+    except (YAMLError, ValueError, TypeError, AttributeError):
+        raise ResourceError(f"{described} is not the description of an MLflow model; save the model again") from None
 
 
 def _text(path: str) -> str | None:
