@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from hybridml.engine import secrets, state
 from hybridml.engine.secrets import Crypter
@@ -29,6 +29,8 @@ VERSION: Final = 1
 """Version of the journal's lines."""
 
 Kind = Literal["begin", "end", "fail", "put", "drop"]
+_OPERATIONS: Final = {"begin": get_args(Operation), "put": (None,)}
+"""The operations that a line with a resource may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,8 +280,8 @@ def _crypter(directory: Path, document: Mapping[str, Any] | None) -> Crypter:
 
 def _kept_crypter(directory: Path, phrase: str) -> Crypter:
     """The crypter of a stack that has no deployment file yet: the one its journal began with, or a new one."""
-    salts = (line["salt"] for line in _lines(directory / FILE) if "salt" in line)
-    salt = next(salts, None)
+    salts = (line.get("salt") for line in _lines(directory / FILE))
+    salt = next((salt for salt in salts if isinstance(salt, str)), None)
     return secrets.unlock(salt, phrase, source=str(directory / "passphrase")) if salt else secrets.create(phrase)
 
 
@@ -337,15 +339,23 @@ def _encode(event: Event, crypter: Crypter) -> dict[str, Any]:
 def _decode(line: Mapping[str, Any], crypter: Crypter, path: Path) -> Event:
     try:
         resource = line.get("resource")
-        return Event(
+        event = Event(
             kind=line["event"],
             key=line["key"],
             operation=line.get("operation"),
             resource=state.decode_resource(resource, crypter) if resource else None,
             seed=line.get("seed", ""),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StateError(f"{path} is damaged: a line in it lacks {error}. Nothing was changed.") from error
+        if event.kind not in get_args(Kind) or type(event.key) is not int:
+            raise ValueError(f"{event.kind!r} of {event.key!r}")
+        if event.kind in ("begin", "put") and (
+            event.resource is None or event.operation not in _OPERATIONS[event.kind]
+        ):
+            raise ValueError(f"a {event.kind} of nothing")
+    except (KeyError, TypeError, AttributeError, ValueError, StateError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be understood: {error}"
+        raise StateError(f"{path} is damaged: a line in it {what}. Nothing was changed.") from error
+    return event
 
 
 def _content(path: Path) -> bytes | None:

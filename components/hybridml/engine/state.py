@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from hybridml.engine import values
+from hybridml.engine.aliases import Urn
 from hybridml.engine.secrets import Crypter
 from hybridml.engine.values import UNKNOWN, Properties, Secret, Value
 from hybridml.errors import StateError
@@ -35,6 +36,12 @@ _PENDING: Final[Mapping[str, Operation]] = {
     "deleting": "delete",
     "reading": "read",
 }
+_SHAPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("urn", "type", "id", "parent", "provider", "deletedWith", "created", "modified"), str),
+    **dict.fromkeys(("inputs", "outputs", "propertyDependencies", "customTimeouts"), dict),
+    **dict.fromkeys(("dependencies", "initErrors", "additionalSecretOutputs"), list),
+}
+"""What a resource's fields hold in a deployment file."""
 _PENDING_NAMES: Final = {operation: name for name, operation in _PENDING.items()}
 
 
@@ -166,9 +173,10 @@ def salt_of(document: Mapping[str, Any], path: Path) -> str:
 
     Errors: `StateError` when its secrets are not kept by a passphrase.
     """
-    secrets = document["deployment"].get("secrets_providers") or {}
-    salt = (secrets.get("state") or {}).get("salt")
-    if secrets.get("type") != "passphrase" or not isinstance(salt, str):
+    secrets = document["deployment"].get("secrets_providers")
+    kept = secrets.get("state") if isinstance(secrets, dict) and secrets.get("type") == "passphrase" else None
+    salt = kept.get("salt") if isinstance(kept, dict) else None
+    if not isinstance(salt, str):
         raise StateError(_unreadable(path, "its secrets are not kept by a passphrase"))
     return salt
 
@@ -187,8 +195,10 @@ def decode(document: Mapping[str, Any], crypter: Crypter, path: Path) -> State:
                 for entry in deployment.get("pending_operations") or ()
             ),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
         raise StateError(_unreadable(path, f"a resource in it lacks {error}")) from error
+    except (TypeError, AttributeError, ValueError, StateError) as error:
+        raise StateError(_unreadable(path, f"a resource in it is damaged: {error}")) from error
 
 
 def encode(state: State, crypter: Crypter) -> dict[str, Any]:
@@ -235,7 +245,11 @@ def encode_resource(resource: ResourceState, crypter: Crypter) -> dict[str, Any]
 
 
 def decode_resource(entry: Mapping[str, Any], crypter: Crypter) -> ResourceState:
-    """The resource that `encode_resource`, or Pulumi, wrote."""
+    """The resource that `encode_resource`, or Pulumi, wrote.
+
+    Errors: `KeyError`, `TypeError`, `AttributeError` or `ValueError` when it is damaged.
+    """
+    _check_shapes(entry)
     return ResourceState(
         urn=entry["urn"],
         type=entry["type"],
@@ -258,6 +272,16 @@ def decode_resource(entry: Mapping[str, Any], crypter: Crypter) -> ResourceState
         created=entry.get("created") or "",
         modified=entry.get("modified") or "",
     )
+
+
+def _check_shapes(entry: Mapping[str, Any]) -> None:
+    Urn.parse(entry["urn"])
+    by_property = entry.get("propertyDependencies") or {}
+    for key, kind in _SHAPES.items():
+        if not isinstance(entry.get(key), kind | None):
+            raise TypeError(f"{key} is {entry[key]!r}")
+    for urn in (*(entry.get("dependencies") or ()), *(urn for urns in by_property.values() for urn in urns or ())):
+        Urn.parse(urn)
 
 
 def write(directory: Path, document: Mapping[str, Any]) -> str:
