@@ -62,13 +62,15 @@ class StackLock:
         """Who died holding the lock before us; None when it was free."""
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = _open(self._path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             raise LockedError(_held(self._path)) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise StateError(f"The lock {self._path} cannot be taken: {error.strerror}") from error
         self.taken_from = _read(self._path)
         _write(descriptor, _ourselves(self._command))
         self._descriptor = descriptor
@@ -107,16 +109,25 @@ def _start_without_proc(pid: int) -> str:
 
 def _open(path: Path) -> int:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateError(f"The lock {path} cannot be opened: {error.strerror}") from error
+
+
+def _user() -> str:
+    """Who runs this; in a container there may be a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _ourselves(command: str) -> Holder:
     return Holder(
         pid=os.getpid(),
         started=process_start(os.getpid()),
-        user=getpass.getuser(),
+        user=_user(),
         host=socket.gethostname(),
         command=command or " ".join(sys.argv[:2]),
         since=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -68,7 +68,10 @@ def unlock(salt: str, passphrase: str, *, source: str = "") -> Crypter:
     version, _, rest = salt.partition(":")
     encoded, _, proof = rest.partition(":")
     if version != "v1" or len(proof.split(":")) != _SALT_PARTS:
-        raise StateError("The encryption salt is not in Pulumi's passphrase format (v1:<salt>:v1:<nonce>:<ciphertext>)")
+        raise StateError(
+            "The encryption salt is not in Pulumi's passphrase format (v1:<salt>:v1:<nonce>:<ciphertext>); "
+            "nothing was changed."
+        )
     key = _derive(passphrase, _decode(encoded))
     try:
         right = _decrypt(key, proof) == _PROOF
@@ -101,23 +104,27 @@ def given_passphrase() -> str | None:
         return None
     try:
         return Path(name).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StateError(f"{PASSPHRASE_FILE_VARIABLE} names {name}, which cannot be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"{PASSPHRASE_FILE_VARIABLE} names {name}, which cannot be read: {_why(error)}") from error
 
 
 def local_passphrase(directory: Path) -> str:
     """The random passphrase of the state in `directory`, made on first use in the file `passphrase`, mode 0600."""
     path = directory / "passphrase"
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        _write_passphrase(path)
     try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _write_passphrase(path)
         phrase = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StateError(f"The passphrase file {path} cannot be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise StateError(f"The passphrase file {path} cannot be read: {_why(error)}; nothing was changed.") from error
     if not phrase:
         raise StateError(f"The passphrase file {path} is empty. Restore it, or remove {directory} to begin anew.")
     return phrase
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _write_passphrase(path: Path) -> None:
@@ -164,4 +171,4 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise StateError("An encrypted value or salt is not valid base64") from error
+        raise StateError("An encrypted value or salt is not valid base64; nothing was changed.") from error

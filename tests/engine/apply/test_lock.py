@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from engine.apply.sandbox import DRIVER, Sandbox, asked
 from hybridml.engine.lock import StackLock, process_start
-from hybridml.errors import LockedError
+from hybridml.errors import LockedError, StateError
 
 HOLD = """
 import sys
@@ -75,6 +75,28 @@ def test_a_lock_file_of_junk_is_taken(tmp_path: Path) -> None:
 
     with StackLock(tmp_path, "up") as lock:
         assert lock.taken_from is None
+
+
+def test_a_state_folder_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
+    """A file in place of the folder, and a folder in place of the lock, are named."""
+    (tmp_path / "file").touch()
+    (tmp_path / "lock").mkdir()
+
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", tmp_path):
+        with pytest.raises(StateError, match="cannot be opened"), StackLock(folder, "up"):
+            raise AssertionError("taken")
+
+
+def test_a_user_without_a_name_takes_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container a user may be a number that no file names."""
+
+    def nameless() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+
+    with StackLock(tmp_path, "up"):
+        assert json.loads((tmp_path / "lock").read_text())["user"] == f"user {os.getuid()}"
 
 
 def test_processes_are_told_apart_by_their_start() -> None:

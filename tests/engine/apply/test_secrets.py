@@ -91,6 +91,17 @@ def test_an_empty_passphrase_file_is_an_error(tmp_path: Path) -> None:
         secrets.local_passphrase(tmp_path)
 
 
+def test_a_passphrase_file_that_is_no_text_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state's own, and one that the environment names."""
+    (tmp_path / "passphrase").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv(secrets.PASSPHRASE_FILE_VARIABLE, str(tmp_path / "passphrase"))
+
+    with pytest.raises(StateError, match="cannot be read"):
+        secrets.local_passphrase(tmp_path)
+    with pytest.raises(StateError, match="cannot be read"):
+        secrets.given_passphrase()
+
+
 def test_the_passphrase_that_the_environment_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Pulumi's variables, the plain one first; an unreadable file is an error."""
     assert secrets.given_passphrase() is None
