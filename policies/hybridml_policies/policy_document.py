@@ -17,12 +17,16 @@ class Statement:
 
     effect: str
     principals: tuple[str, ...]
-    """`*` for everyone, else the principals of every kind."""
+    """`*` for everyone, else the principals of every kind; all of a kind that is not AWS are not everyone."""
     actions: tuple[str, ...]
     """In lower case, as actions are compared."""
     resources: tuple[str, ...]
     conditions: Mapping[str, Mapping[str, tuple[str, ...]]]
     """Values by operator and key, both in lower case."""
+    not_actions: tuple[str, ...] = ()
+    """Every action but these."""
+    not_resources: tuple[str, ...] = ()
+    """Every resource but these."""
 
 
 def statements(policy: object) -> tuple[Statement, ...] | None:
@@ -47,12 +51,14 @@ def _statement(entry: object) -> Statement:
         actions=tuple(a if is_unknown(a) else a.lower() for a in _listed(_element(entry, "action"))),
         resources=_listed(_element(entry, "resource")),
         conditions=_conditions(_element(entry, "condition")),
+        not_actions=_listed(_element(entry, "notaction")),
+        not_resources=_listed(_element(entry, "notresource")),
     )
 
 
 def _principals(principal: object) -> Iterable[str]:
     if isinstance(principal, Mapping):
-        return [text for value in principal.values() for text in _listed(value)]
+        return [text for kind, value in principal.items() for text in _listed(value) if text != "*" or kind == "AWS"]
     return _listed(principal)
 
 

@@ -36,7 +36,8 @@ from hybridml_policies.verdict import PASS, Verdict, all_of, fails, unknown
 def no_administrators(identity: Resource) -> Verdict:
     """No administrator statements.
 
-    A statement is one when it allows `*`, or every action of a service, on every resource.
+    A statement is one when it allows `*`, every action of a service, or every action but some, on every resource, on
+    every resource but some, or on every one of a service.
     """
     policies = (*find_input(identity, "policy"), *find_input(identity, "inlinePolicies[].policy"))
     return all_of(_grants_no_administration(policy) for policy in policies if not policy.absent)
@@ -53,14 +54,16 @@ def _is_no_administrator(path: str, statement: Statement) -> Verdict:
     everywhere = _any(statement.resources, _is_everything, lambda resource: not resource.startswith("arn:"))
     answers = (
         _any((statement.effect,), lambda effect: effect == "Allow"),
-        _any(statement.actions, _is_every_action),
-        everywhere,
+        bool(statement.not_actions) or _any(statement.actions, _is_every_action),
+        bool(statement.not_resources) or everywhere,
     )
     if False in answers:
         return PASS
     if None in answers:
         return unknown(f"{path} has a statement that is not known yet")
-    return fails(f"{path} allows {', '.join(filter(_is_every_action, statement.actions))} on every resource")
+    actions = ", ".join(filter(_is_every_action, statement.actions)) or f"all but {', '.join(statement.not_actions)}"
+    but = f" but {', '.join(statement.not_resources)}" if statement.not_resources else ""
+    return fails(f"{path} allows {actions} on every resource{but}")
 
 
 def _any(
@@ -73,12 +76,17 @@ def _any(
 
 
 def _is_everything(resource: str) -> bool:
-    return set(resource) == {"*"}
+    """Tell whether the resource is `*`, or an ARN whose last part is. Source: AWS General Reference, "ARN format"."""
+    return _is_wild(resource.split(":", maxsplit=5)[-1])
 
 
 def _is_every_action(action: str) -> bool:
     """Tell whether the action is `*` or `service:*`."""
-    return set(action.rpartition(":")[2]) == {"*"}
+    return _is_wild(action.rpartition(":")[2])
+
+
+def _is_wild(text: str) -> bool:
+    return "*" in text and set(text) <= {"*", "?"}
 
 
 RULES: tuple[Rule, ...] = (no_administrators,)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from hybridml_policies.ask import equals, is_one_of, is_present
+from hybridml_policies.ask import equals, is_one_of
+from hybridml_policies.aws_keys import is_customer_key
 from hybridml_policies.policy_document import Statement, statements
 from hybridml_policies.rule import Rule, Severity, stack_rule
 from hybridml_policies.stack import Stack
@@ -75,10 +76,9 @@ def default_encryption(bucket: Resource, stack: Stack) -> Verdict:
         *find_input(bucket, "serverSideEncryptionConfiguration.rule.applyServerSideEncryptionByDefault"),
         *find_input(bucket, "serverSideEncryptionConfigurations[].rules[].applyServerSideEncryptionByDefaults[]"),
     ]
-    inline = [found for found in inline if not found.absent]
-    if inline:
-        return all_of(map(_uses_customer_key, inline))
-    return _configured(bucket, stack, ENCRYPTION, _encrypts_by_default, "a server-side encryption configuration")
+    written = [_uses_customer_key(found) for found in inline if not found.absent]
+    what = "a server-side encryption configuration"
+    return _configured(bucket, stack, ENCRYPTION, _encrypts_by_default, what, written=written)
 
 
 def _encrypts_by_default(configuration: Resource) -> Verdict:
@@ -90,7 +90,7 @@ def _uses_customer_key(default: Found) -> Verdict:
     return all_of(
         (
             is_one_of(within(default, "sseAlgorithm"), _KMS),
-            is_present(within(default, "kmsMasterKeyId")),
+            is_customer_key(within(default, "kmsMasterKeyId")),
         )
     )
 
@@ -157,10 +157,14 @@ def _is_closed(block: Resource) -> Verdict:
 def tls_only(bucket: Resource, stack: Stack) -> Verdict:
     """Bucket policy denies non-TLS requests."""
     inline = read_input(bucket, "policy")
-    if not inline.absent:
-        return _denies_without_tls(inline)
+    written = [] if inline.absent else [_denies_without_tls(inline)]
     return _configured(
-        bucket, stack, POLICY, lambda policy: _denies_without_tls(read_input(policy, "policy")), "a bucket policy"
+        bucket,
+        stack,
+        POLICY,
+        lambda policy: _denies_without_tls(read_input(policy, "policy")),
+        "a bucket policy",
+        written=written,
     )
 
 
@@ -240,10 +244,8 @@ def versioning(bucket: Resource, stack: Stack) -> Verdict:
     if role.value in _UNVERSIONED_ROLES:
         return not_applicable(f"the bucket is tagged as {role.value}")
     inline = [*find_input(bucket, "versioning.enabled"), *find_input(bucket, "versionings[].enabled")]
-    inline = [found for found in inline if not found.absent]
-    if inline:
-        return all_of(is_one_of(found, (True,)) for found in inline)
-    return _configured(bucket, stack, VERSIONING, _is_versioned, "a versioning configuration")
+    written = [is_one_of(found, (True,)) for found in inline if not found.absent]
+    return _configured(bucket, stack, VERSIONING, _is_versioned, "a versioning configuration", written=written)
 
 
 def _is_versioned(configuration: Resource) -> Verdict:
@@ -251,12 +253,18 @@ def _is_versioned(configuration: Resource) -> Verdict:
 
 
 def _configured(
-    bucket: Resource, stack: Stack, types: frozenset[str], ask: Callable[[Resource], Verdict], what: str
+    bucket: Resource,
+    stack: Stack,
+    types: frozenset[str],
+    ask: Callable[[Resource], Verdict],
+    what: str,
+    *,
+    written: Sequence[Verdict] = (),
 ) -> Verdict:
-    """Ask every resource of `types` that configures `bucket`; without one the bucket fails."""
+    """Ask every resource of `types` that configures `bucket`; without one, and nothing written in it, it fails."""
     found = stack.referrers(bucket, BUCKETS, types, "bucket")
-    if found.certain:
-        return all_of(map(ask, found.certain))
+    if found.certain or written:
+        return all_of((*written, *map(ask, found.certain)))
     if found.possible:
         return unknown(f"which bucket {text_of(found.possible[0], 'name')} configures is not known yet")
     return fails(f"nothing gives the bucket {what}")

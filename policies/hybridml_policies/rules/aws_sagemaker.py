@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hybridml_policies.ask import equals, is_present
+from hybridml_policies.ask import equals
+from hybridml_policies.aws_keys import is_customer_key
 from hybridml_policies.rule import Rule, Severity, rule
 from hybridml_policies.values import Found, Resource, find_input, read_input, within
 from hybridml_policies.verdict import Kind, Verdict, not_applicable, unknown
@@ -39,7 +40,7 @@ def endpoint_volumes(configuration: Resource) -> Verdict:
 
     Serverless variants and instances with only local disks have no volume that a key could encrypt.
     """
-    key = is_present(read_input(configuration, "kmsKeyArn"))
+    key = is_customer_key(read_input(configuration, "kmsKeyArn"))
     if key.kind is not Kind.FAIL:
         return key
     variants = find_input(configuration, "productionVariants[]") + find_input(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from hybridml_policies.ask import is_one_of
 from hybridml_policies.pods import INFERENCE_SERVICE
@@ -139,23 +140,30 @@ def _is_label(labels: Found, key: str, value: object) -> Verdict:
 
 def _allows_an_eviction(budget: Resource, serving: _Serving) -> Verdict:
     most, least = read_input(budget, "spec.maxUnavailable"), read_input(budget, "spec.minAvailable")
-    limits: list[tuple[Found, Callable[[float], bool], float]] = [
-        (most, lambda count: count > 0, 0),
-        (least, lambda count: count < (number(serving.replicas.value) or _ENOUGH), 100),
+    replicas = number(serving.replicas.value) or _ENOUGH
+    limits: list[tuple[Found, Callable[[float], bool]]] = [
+        (most, lambda count: count > 0),
+        (least, lambda count: count < replicas),
     ]
-    for found, leaves_room, whole in limits:
+    for found, leaves_room in limits:
         if found.unknown:
             return unknown(f"{found.path} of the budget is not known yet")
         if not found.absent:
-            share = _percent(found.value)
-            count = number(found.value)
-            room = share != whole if share is not None else count is not None and leaves_room(count)
-            return PASS if room else fails(f"{found.path} of the budget is {shown(found.value)} and allows no eviction")
+            count = _pods(found.value, replicas)
+            return (
+                PASS
+                if count is not None and leaves_room(count)
+                else fails(f"{found.path} of the budget is {shown(found.value)} and allows no eviction")
+            )
     return fails("the PodDisruptionBudget sets neither minAvailable nor maxUnavailable")
 
 
-def _percent(value: object) -> float | None:
-    return number(value.removesuffix("%")) if isinstance(value, str) and value.endswith("%") else None
+def _pods(value: object, replicas: float) -> float | None:
+    """A number of pods, or a share of `replicas`, rounded up. Source: Kubernetes, "Rounding logic" of budgets."""
+    if not isinstance(value, str) or not value.endswith("%"):
+        return number(value)
+    share = number(value.removesuffix("%"))
+    return None if share is None else ceil(share * replicas / 100)
 
 
 def _is_spread(pod: Found) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hybridml_policies.rule import Rule, Severity, stack_rule
 from hybridml_policies.stack import Stack
-from hybridml_policies.values import Resource, is_unknown, read_input, text_of, texts
+from hybridml_policies.values import Resource, find_input, is_unknown, read_input, text_of, texts
 from hybridml_policies.verdict import PASS, Verdict, all_of, any_of, fails, unknown
 
 _NAMESPACES = frozenset({"kubernetes:core/v1:Namespace"})
@@ -31,13 +31,23 @@ _DIRECTIONS = ("Ingress", "Egress")
 def default_deny(namespace: Resource, stack: Stack) -> Verdict:
     """Every namespace has a default-deny policy and pods are selected.
 
-    An empty selector selects every pod of the namespace.
+    An empty selector selects every pod of the namespace. Policies add up, so none may allow every pod everything.
     """
     found = stack.referrers(namespace, _NAMESPACES, _POLICIES, "metadata.namespace")
     answers = [_denies_everything(policy) for policy in found.certain]
     if found.possible:
         answers.append(unknown(f"the namespace of {text_of(found.possible[0], 'name')} is not known yet"))
-    return any_of((*answers, fails("no policy of the namespace denies all ingress and egress")))
+    denied = any_of((*answers, fails("no policy of the namespace denies all ingress and egress")))
+    return all_of((denied, *map(_opens_little, found.certain)))
+
+
+def _opens_little(policy: Resource) -> Verdict:
+    """Fail for a policy of every pod with a rule that names neither peers nor ports."""
+    if not all(read_input(policy, path).absent for path in _SELECTS_SOME):
+        return PASS
+    rules = (*find_input(policy, "spec.ingress[]"), *find_input(policy, "spec.egress[]"))
+    open_ = next((rule for rule in rules if isinstance(rule.value, dict) and not any(rule.value.values())), None)
+    return fails(f"{open_.path} of {text_of(policy, 'name')} allows every pod everything") if open_ else PASS
 
 
 def _denies_everything(policy: Resource) -> Verdict:

@@ -20,13 +20,21 @@ _MODEL_FILES = (
     *(f"{container}.modelDataUrl" for container in _CONTAINERS),
     *(f"{container}.modelDataSource.s3DataSources[].s3Uri" for container in _CONTAINERS),
 )
+_STORED = ("spec.predictor.*.storageUri",)
+"""KServe calls what it serves `model`, or by the name of its framework."""
 _PACKAGES = tuple(f"{container}.modelPackageName" for container in _CONTAINERS)
 _FILES = (*_MODEL_FILES, "artifactUri")
 """Where a model says which files it is."""
-_URIS = (*_FILES, *_PACKAGES, "spec.predictor.model.storageUri", "huggingFaceModelId", "publisherModelName")
-_IMMUTABLE = re.compile(r"v?\d+(\.\d+)*|[^/]*[0-9a-f]{40,64}[^/]*|.*[?&]versionId=.+|[^/@]+@(?!main$)[^/@]+")
-"""A version number of a registry, a digest or commit, an object version, a version behind `@`."""
-_PICKLED_SUFFIXES = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
+_URIS = (*_FILES, *_PACKAGES, *_STORED, "huggingFaceModelId", "publisherModelName")
+_IMMUTABLE = re.compile(r"v?\d+(\.\d+)*|[^/]*[0-9a-f]{40,64}[^/]*|.*[?&]versionId=.+")
+"""A version number of a registry, a digest or commit, an object version."""
+_PUBLISHED = re.compile(r"publishers/[^/@]+/models/[^/@]+@(?!default$|latest$)[^/@]+")
+"""A version of a publisher's model, whose names are free. Behind any other `@` is a branch or an alias, which moves."""
+_PICKLED_FILE = re.compile(
+    r".+\.(pkl|pickle|dill|joblib|pt|pth|ckpt|bin)(\.(gz|bz2|xz|z|zst))?([?#].*)?", re.IGNORECASE
+)
+_PICKLED_SERVERS = ("sklearn", "pytorch")
+"""Formats that the servers of KServe load with joblib and torch."""
 _PICKLED_FORMATS = ("pickle", "joblib", "pytorch")
 
 
@@ -38,6 +46,7 @@ _PICKLED_FORMATS = ("pickle", "joblib", "pytorch")
         *(f"Model.{path}" for path in (*_MODEL_FILES, *_PACKAGES)),
         "VertexModel.artifactUri",
         "InferenceService.spec.predictor.model.storageUri",
+        "InferenceService.spec.predictor.*.storageUri",
         "AiEndpointWithModelGardenDeployment.huggingFaceModelId",
         "AiEndpointWithModelGardenDeployment.publisherModelName",
         "ModelEndpoint.versions.*.artifact.uri",
@@ -66,6 +75,8 @@ def _is_pinned_version(version: Found) -> Verdict:
 
 def _is_pinned(address: Found) -> Verdict:
     segments = _segments(address.value) if isinstance(address.value, str) else []
+    if _PUBLISHED.fullmatch(str(address.value)):
+        return PASS
     if "latest" not in segments and any(_IMMUTABLE.fullmatch(s) and not is_unknown(s) for s in segments):
         return PASS
     if address.unknown:
@@ -138,13 +149,15 @@ Source: SageMaker Developer Guide, "Docker registry paths and example code"."""
 @rule(
     "ML-FMT-001",
     severity=Severity.HIGH,
-    types=[ENDPOINT, MODEL, VERTEX_MODEL],
+    types=[ENDPOINT, MODEL, VERTEX_MODEL, INFERENCE_SERVICE],
     reads=[
         "ModelEndpoint.versions.*.format",
         "ModelEndpoint.versions.*.artifact.uri",
         "ModelEndpoint.versions.*.artifact.signature.key",
         *(f"Model.{path}" for path in _MODEL_FILES),
         "VertexModel.artifactUri",
+        "InferenceService.spec.predictor.*.storageUri",
+        "InferenceService.spec.predictor.model.modelFormat.name",
     ],
     fix="Save the model as skops, ONNX or safetensors, or sign it and set `artifact.signature`.",
     references=["no direct reference check (gap)"],
@@ -156,8 +169,9 @@ def no_unsigned_pickle(model: Resource) -> Verdict:
     Loading one runs whatever code its author put inside. A format counts by its name, a file by its suffix.
     """
     versions = [found for found in find_input(model, "versions.*") if not found.absent]
-    files = [found for path in _FILES for found in find_input(model, path) if not found.absent]
-    answers = (*map(_is_safe_version, versions), *(_is_safe_file(found) for found in files))
+    files = [found for path in (*_FILES, *_STORED) for found in find_input(model, path) if not found.absent]
+    formats = [found for found in find_input(model, "spec.predictor.model.modelFormat.name") if not found.absent]
+    answers = (*map(_is_safe_version, versions), *map(_is_safe_file, files), *map(_is_safe_server, formats))
     return all_of(answers) if answers else not_applicable("it names no artifact")
 
 
@@ -175,8 +189,14 @@ def _is_safe_format(format_: Found) -> Verdict:
     )
 
 
+def _is_safe_server(format_: Found) -> Verdict:
+    if format_.unknown:
+        return unknown(f"{format_.path} is not known yet")
+    return fails(f"{format_.path} is {format_.value}, a pickle") if format_.value in _PICKLED_SERVERS else PASS
+
+
 def _is_safe_file(address: Found) -> Verdict:
-    if isinstance(address.value, str) and address.value.lower().endswith(_PICKLED_SUFFIXES):
+    if isinstance(address.value, str) and _PICKLED_FILE.fullmatch(address.value):
         return fails(f"{address.path} is {shown(address.value)}, a pickle without a signature")
     return PASS
 
