@@ -1,4 +1,4 @@
-"""Measures planning, imports and the command's start against their baselines, and fails when a limit is missed.
+"""Measures planning, start-up and an idle `up` against their baselines, and fails when a limit is missed.
 
 python -m benchmarks [--components 10,100,500,1000]
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from pathlib import Path
 
 from benchmarks.measuring import clean_environment
 from benchmarks.planning import planning
 from benchmarks.starting import starting
+from benchmarks.updating import updating
 
 
 def main() -> int:
@@ -21,7 +23,7 @@ def main() -> int:
     sizes = [int(size) for size in parser.parse_args().components.split(",")]
     with tempfile.TemporaryDirectory(prefix="hybridml-bench-") as scratch:
         environment = clean_environment(scratch)
-        limits = [*starting(environment), *planning(environment, sizes)]
+        limits = [*starting(environment), *planning(environment, sizes), *updating(environment, Path(scratch))]
     for limit in limits:
         print(limit)
     missed = sum(not limit.kept for limit in limits)
