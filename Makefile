@@ -98,4 +98,3 @@ lock: .venv/.build ## Resolve every dependency again and write the locks
 	$(COMPILE) pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(COMPILE) pyproject.toml -c requirements-dev.lock -o components/requirements.lock
 	$(COMPILE) policies/requirements.in -o policies/requirements.lock
-	$(COMPILE) policies/requirements.in -o policies/requirements.lock

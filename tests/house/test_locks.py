@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import pytest
 
@@ -44,6 +45,24 @@ def test_every_pin_has_a_hash(lock: str) -> None:
 
     assert pins
     assert all(HASH.match(lines[number + 1]) for number in pins)
+
+
+def test_the_development_lock_names_everything_declared() -> None:
+    """A dependency added to the project without `make lock` would be missing on a fresh machine."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    declared = [
+        *project["project"]["dependencies"],
+        *(name for extra in project["project"]["optional-dependencies"].values() for name in extra),
+        *project["dependency-groups"]["dev"],
+    ]
+    names = {re.split(r"[\[<>=~! ;]", text)[0].lower().replace(".", "-") for text in declared if isinstance(text, str)}
+    locked = {
+        found["name"]
+        for line in (ROOT / "requirements-dev.lock").read_text(encoding="utf-8").splitlines()
+        if (found := PIN.match(line))
+    }
+
+    assert names - locked == set()
 
 
 def test_locks_of_one_environment_agree() -> None:
