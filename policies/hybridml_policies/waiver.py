@@ -21,7 +21,13 @@ from hybridml_policies.yaml_file import line_of, load_yaml
 MOST = 10
 """Waivers that one stack may have."""
 KEY = "hybridml:waivers"
-_FIELDS = ("policy", "urn", "reason", "owner", "expires")
+_FIELDS = {
+    "policy": "the id of a rule",
+    "urn": "a pattern of URNs, in quotes",
+    "reason": "why the rule does not hold here",
+    "owner": "who answers for it",
+    "expires": "the last day it holds: 2027-03-31",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +59,10 @@ def load_waivers(path: Path, name: str = "") -> tuple[Waiver, ...]:
     listed: object = document
     if isinstance(document, Mapping):
         config = document.get("config")
-        listed = config.get(KEY, []) if isinstance(config, Mapping) else document.get("waivers", [])
+        listed = config.get(KEY) if isinstance(config, Mapping) else document.get("waivers")
+        if listed is None and not path.name.startswith("Pulumi."):
+            fix = f"write them as a list under waivers, or under {KEY} of a stack's config"
+            raise ConfigurationError([Problem(file=name or str(path), line=1, message="holds no waivers", fix=fix)])
     return parse_waivers(listed, name or str(path))
 
 
@@ -66,7 +75,9 @@ def parse_waivers(listed: object, file: str = "") -> tuple[Waiver, ...]:
     if listed is None:
         return ()
     if not isinstance(listed, Sequence) or isinstance(listed, str):
-        raise ConfigurationError([Problem(file=file, line=1, path=KEY, message="is not a list of waivers")])
+        raise ConfigurationError(
+            [Problem(file=file, line=1, path=KEY, message="is not a list of waivers", fix="begin each with a dash")]
+        )
     problems = [problem for index, entry in enumerate(listed) for problem in _problems(file, listed, index, entry)]
     if len(listed) > MOST:
         fix = "fix some of the violations"
@@ -103,9 +114,9 @@ def _wrong(name: str, value: object) -> tuple[str, str]:
     """What is wrong with a field, and what to do; both empty when nothing is."""
     if name == "expires":
         wrong = f"{value!r} is no date" if value is not None else "is missing"
-        return ("", "") if _date(value) else (wrong, "write the last day it holds: 2027-03-31")
+        return ("", "") if _date(value) else (wrong, f"write {_FIELDS[name]}")
     if not isinstance(value, str) or not value.strip():
-        return ("is missing" if value is None else f"{value!r} is no text"), ""
+        return ("is missing" if value is None else f"{value!r} is no text"), f"write {_FIELDS[name]}"
     if name != "policy":
         return "", ""
     if value not in ALL:

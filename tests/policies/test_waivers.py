@@ -111,15 +111,30 @@ def test_a_stack_has_at_most_ten_waivers() -> None:
         ("waivers: {a: 1}", "is not a list of waivers"),
         ("waivers: [", "is not valid YAML"),
         ("waivers: hello", "is not a list of waivers"),
+        ("waiver: []", r"waivers\.yaml:1: holds no waivers \(write them as a list"),
+        (
+            "waivers: [{expires: 2026-99-01}]",
+            r"waivers\.yaml:1 hybridml:waivers\[0\]\.expires: '2026-99-01' is no date",
+        ),
+        ("waivers: " + "[" * 300 + "]" * 300, r"waivers\.yaml: is nested too deeply \(flatten it\)"),
+        (b"waivers:\n\xff", r"waivers\.yaml:2: is not UTF-8 text \(save it as UTF-8\)"),
     ],
 )
-def test_a_file_that_holds_no_list_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_a_file_that_holds_no_list_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
     """What is not a list of waivers ends in one clear message."""
     path = tmp_path / "waivers.yaml"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     with pytest.raises(ConfigurationError, match=message):
         load_waivers(path)
+
+
+def test_a_stack_file_need_not_have_any(tmp_path: Path) -> None:
+    """A stack of somebody else may have a file without configuration."""
+    path = tmp_path / "Pulumi.dev.yaml"
+    path.write_text("encryptionsalt: v1:abc\n")
+
+    assert load_waivers(path) == ()
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
