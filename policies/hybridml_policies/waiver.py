@@ -60,7 +60,7 @@ def load_waivers(path: Path, name: str = "") -> tuple[Waiver, ...]:
     if isinstance(document, Mapping):
         config = document.get("config")
         listed = config.get(KEY) if isinstance(config, Mapping) else document.get("waivers")
-        if listed is None and not path.name.startswith("Pulumi."):
+        if not isinstance(config, Mapping) and "waivers" not in document and not path.name.startswith("Pulumi."):
             fix = f"write them as a list under waivers, or under {KEY} of a stack's config"
             raise ConfigurationError([Problem(file=name or str(path), line=1, message="holds no waivers", fix=fix)])
     return parse_waivers(listed, name or str(path))
