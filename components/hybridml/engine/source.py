@@ -23,7 +23,10 @@ class SourceMap:
 
     def here(self) -> tuple[str, int] | None:
         """File and line of the calling thread's innermost frame that is the user's; None when there is none."""
-        frame: FrameType | None = sys._getframe(1)
+        return self.of_frame(sys._getframe(1))
+
+    def of_frame(self, frame: FrameType | None) -> tuple[str, int] | None:
+        """As `here`, from any frame."""
         for _ in range(_DEPTH):
             if frame is None:
                 return None
@@ -58,7 +61,7 @@ class SourceMap:
 
 
 def _installed_paths() -> set[str]:
-    """Folders of the interpreter and of installed packages; never the user's code, even inside the project."""
-    engine = str(Path(__file__).resolve().parent)
+    """Folders of the interpreter, of installed packages and of this one; never the user's code, even in a project."""
+    ours = str(Path(__file__).resolve().parents[1])
     paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return {str(Path(path).resolve()) for path in paths} | {engine}
+    return {str(Path(path).resolve()) for path in paths} | {ours}
