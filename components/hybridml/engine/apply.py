@@ -22,7 +22,7 @@ from hybridml.engine.lock import StackLock
 from hybridml.engine.plan import Plan
 from hybridml.engine.plugins import Plugins
 from hybridml.engine.project import Config, Project, stack_config
-from hybridml.engine.runtime import Log
+from hybridml.engine.runtime import WAITING, Log
 from hybridml.engine.state import ResourceState
 from hybridml.engine.values import Properties, Secret
 from hybridml.errors import ConfigurationError, HybridMLError, Interrupted, Problem, ResourceError
@@ -74,7 +74,7 @@ def up(
             config=config,
             environment=environment,
             passphrase=passphrase,
-            log=lambda *_: None,
+            log=run.tell_waiting,
             apart=False,
         )
         refuse_what_cannot_be_applied(plan, run.plugins)
@@ -138,6 +138,11 @@ class _Run:
     def interruptible(self) -> contextlib.AbstractContextManager[None]:
         """Let a signal end the run in order."""
         return interruptible(self.gate, self.journalist.note, self.plugins.cancel)
+
+    def tell_waiting(self, severity: str, message: str) -> None:
+        """Of what planning says, tell that it takes long; the program says the rest again when it is applied."""
+        if severity == WAITING:
+            self.journalist.note(message)
 
     def prepare(self, named: Collection[str]) -> None:
         """Let the project's own plugins start while the program is planned."""

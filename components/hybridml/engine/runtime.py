@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-import json
 import logging
 import os
 import runpy
@@ -13,32 +12,36 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn, cast
 
 import pulumi
 
-from hybridml.engine import shapes
 from hybridml.engine.monitor import Resolver, Source
+from hybridml.engine.redaction import Redacting, redacted, redacted_error, secret_texts
 from hybridml.engine.sdk import MissingConfig, instrumented, remember_classes
 from hybridml.engine.service import Context, Engine, Monitor
 from hybridml.engine.source import SourceMap
 from hybridml.engine.transforms import NeedsThread
-from hybridml.engine.values import SHOWN_SECRET
+from hybridml.engine.watch import watched
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, ProgramError
 
 Log = Callable[[str, str], None]
 """Takes a severity (`info`, `warning`, `error`) and a message of the program."""
 
+WAITING = "waiting"
+"""Severity of what is said about a program that takes long."""
 _THREADS = 256
 """Requests in flight while applying; each waits for a provider and costs next to nothing."""
 _RECURSION = 20_000
 """Chains of outputs resolve into one another without a pause when nothing has to be waited for."""
 _STEPS = 100
 """Turns of the event loop that an answer needs to reach whatever waits for it; more than chains of outputs are long."""
-_SECRET_LENGTH = 6
+_PARTINGS = 3
+_PARTING_SECONDS = 1.0
+"""How long what is cancelled may take to end; the SDK waits for some of it for ever."""
 _WRAPPED = (ValueError, AssertionError)
 """What the SDK wraps an error in that happens while it reads a resource's inputs."""
 _BUSY = threading.Lock()
@@ -76,43 +79,25 @@ def execute(job: Job, resolver: Resolver, log: Log) -> None:
 def _run(job: Job, resolver: Resolver, log: Log) -> None:
     sources, missing = SourceMap(job.root), MissingConfig()
     with _event_loop(inline=not resolver.blocking) as loop:
-        texts = secret_texts(job)
+        texts = secret_texts(job.config, job.secret_keys)
         context = Context(project=job.project, stack=job.stack, shown=sources.file, secret_texts=texts)
         monitor = Monitor(context, resolver)
-        _configure(job, monitor, Engine(lambda severity, message: log(severity, _redacted(message, texts))))
+        _configure(job, monitor, Engine(lambda severity, message: log(severity, redacted(message, texts))))
         try:
-            with instrumented(sources, missing, planning=job.planning):
+            with instrumented(sources, missing, planning=job.planning), _told(job, sources, log):
                 loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(job, context, monitor)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise _reported(error, monitor, missing, sources, texts) from error
+            raise redacted_error(_reported(error, monitor, missing, sources), texts) from error
+        finally:
+            monitor.transforms.close()  # whoever waits for the answer of one would wait for a loop that has ended
     _refuse_missing(missing)
 
 
-def secret_texts(job: Job) -> tuple[str, ...]:
-    """The texts in secret configuration that are long enough not to stand in other texts by chance."""
-    found = {text for key in job.secret_keys for text in _texts(job.config.get(key, ""))}
-    return tuple(sorted(text for text in found if len(text) >= _SECRET_LENGTH and not shapes.is_placeholder(text)))
-
-
-def _texts(value: str) -> Iterator[str]:
-    """A value, and when it is the JSON of an object or list the texts inside it."""
-    yield value
-    with suppress(ValueError):
-        open_ends = [json.loads(value)] if value[:1] in ("{", "[") else []
-        while open_ends:
-            item = open_ends.pop()
-            if isinstance(item, dict | list):
-                open_ends += item.values() if isinstance(item, dict) else item
-            elif isinstance(item, str):
-                yield item
-
-
-def _redacted(message: str, texts: Sequence[str]) -> str:
-    for text in texts:
-        message = message.replace(text, SHOWN_SECRET)
-    return message
+def _told(job: Job, sources: SourceMap, log: Log) -> AbstractContextManager[None]:
+    """While planning, what takes long is told; an apply says itself what it waits for."""
+    return watched(sources, lambda message: log(WAITING, message)) if job.planning else nullcontext()
 
 
 async def _program(job: Job, context: Context, monitor: Monitor) -> None:
@@ -144,9 +129,7 @@ def _configure(job: Job, monitor: Monitor, engine: Engine) -> None:
     pulumi.runtime.set_all_config(dict(job.config), sorted(job.secret_keys))
 
 
-def _reported(
-    error: BaseException, monitor: Monitor, missing: MissingConfig, sources: SourceMap, texts: Sequence[str]
-) -> HybridMLError:
+def _reported(error: BaseException, monitor: Monitor, missing: MissingConfig, sources: SourceMap) -> HybridMLError:
     """The one message for whatever ended a program."""
     if missing.keys:
         return _missing_error(missing)
@@ -159,9 +142,16 @@ def _reported(
     if isinstance(error, SystemExit):
         return ProgramError(f"{where}the program left with sys.exit({error.code!r}) before it was finished")
     if isinstance(error, pulumi.RunError):
-        return ProgramError(f"{where}{_redacted(str(error), texts)}")
-    text = _redacted(str(error).strip(), texts)
+        return ProgramError(f"{where}{error}")
+    text = _said(error)
     return ProgramError(f"{where}the program raised {type(error).__name__}{f': {text}' if text else ''}")
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return str(error).strip()
+    except Exception:
+        return "its text cannot be had"
 
 
 def _blamed(error: BaseException, sources: SourceMap) -> tuple[BaseException, Source | None]:
@@ -237,13 +227,15 @@ def _already_reported(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def _abandon(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what a failed program left unfinished."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
+    """Cancel what a failed program left unfinished; one that leaves may end the loop again."""
+    for _ in range(_PARTINGS):
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if not tasks:
+            return
         with suppress(BaseException):
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.run_until_complete(asyncio.wait(tasks, timeout=_PARTING_SECONDS))
 
 
 @contextmanager
@@ -257,7 +249,7 @@ def _process_of(job: Job) -> Iterator[None]:
     sys.path.insert(0, str(folder))
     sys.setrecursionlimit(max(_RECURSION, before[5]))
     try:
-        with redirect_stdout(sys.stderr):  # what a program prints is no result of ours
+        with _results_apart(secret_texts(job.config, job.secret_keys)), _staying():
             yield
     finally:
         os.chdir(before[0])
@@ -266,6 +258,37 @@ def _process_of(job: Job) -> Iterator[None]:
         os.environ.update(before[3])
         sys.setrecursionlimit(before[5])
         _forget_modules(folder, before[4])
+
+
+@contextmanager
+def _results_apart(texts: Sequence[str]) -> Iterator[None]:
+    """What a program and its children print is no result of ours: standard output is standard error meanwhile."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(cast(IO[str], Redacting(sys.stderr, texts))):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextmanager
+def _staying() -> Iterator[None]:
+    """`os._exit` would end us without a word: it leaves the program as `sys.exit` does, but in processes it forks."""
+    leave, process = os._exit, os.getpid()
+
+    def left(status: int) -> NoReturn:
+        if os.getpid() != process:
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = left
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 def _forget_modules(folder: Path, before: set[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from google.protobuf import empty_pb2, struct_pb2
@@ -18,9 +18,9 @@ from pulumi.runtime.proto import engine_pb2, resource_pb2
 from hybridml.engine import requests
 from hybridml.engine.aliases import STACK_TYPE, Identity, alias_urns, make_urn
 from hybridml.engine.calls import current_form, dummies
-from hybridml.engine.monitor import Invocation, Outcome, Read, Registration, Resolver
+from hybridml.engine.monitor import Invocation, Options, Outcome, Read, Registration, Resolver
 from hybridml.engine.transforms import Transforms
-from hybridml.engine.values import UNKNOWN, Properties, Secret, Value, seal
+from hybridml.engine.values import UNKNOWN, Properties, Secret, Value, holds, seal
 from hybridml.engine.wire import read_struct, write_struct
 from hybridml.errors import HybridMLError, ProgramError
 
@@ -197,10 +197,15 @@ class Monitor:
             dependencies=dependencies,
             property_dependencies=by_property,
             provider=request.provider,
-            options=requests.register_options(request, aliases),
+            options=self._options(request, aliases),
             source=source,
             declared=context.classes.get(request.type),
         )
+
+    def _options(self, request: resource_pb2.RegisterResourceRequest, aliases: tuple[str, ...]) -> Options:
+        options = requests.register_options(request, aliases)
+        trigger = seal(options.replacement_trigger, self._context.secret_texts)
+        return options if trigger == options.replacement_trigger else replace(options, replacement_trigger=trigger)
 
     def _properties(self, struct: struct_pb2.Struct) -> dict[str, Value]:
         read = read_struct(struct)
@@ -210,6 +215,7 @@ class Monitor:
     def _claim(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
         """Take `urn` for this request, with its aliases. Two resources cannot be the same one."""
         context = self._context
+        self._refuse_secret_name(request)
         aliases: tuple[str, ...] = ()
         if request.aliases or request.aliasURNs or self._aliases.get(request.parent):
             identity = Identity(
@@ -226,6 +232,18 @@ class Monitor:
             self._aliases[urn] = aliases
         return aliases
 
+    def _refuse_secret_name(
+        self, request: resource_pb2.RegisterResourceRequest | resource_pb2.ReadResourceRequest
+    ) -> None:
+        if holds(request.name, self._context.secret_texts):
+            source = requests.source_of(request.sourcePosition, self._context.shown)
+            where = f"{source.file}:{source.line}: " if source else ""
+            self.failure = self.failure or ProgramError(
+                f"{where}the name of a {request.type} holds a secret of the configuration, and names are shown and "
+                "stored in plain text; make it from something else"
+            )
+            raise self.failure
+
     def _duplicate(self, urn: str, request: resource_pb2.RegisterResourceRequest) -> ProgramError:
         source = requests.source_of(request.sourcePosition, self._context.shown)
         where = f"{source.file}:{source.line}: " if source else ""
@@ -237,6 +255,7 @@ class Monitor:
 
     def _read(self, request: resource_pb2.ReadResourceRequest) -> Read:
         context = self._context
+        self._refuse_secret_name(request)
         return Read(
             urn=make_urn(context.stack, context.project, request.parent, request.type, request.name),
             type=request.type,

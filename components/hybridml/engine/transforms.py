@@ -6,6 +6,7 @@ a request that needs a transform is first moved to a thread: see `NeedsThread`.
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -82,7 +83,7 @@ class Transforms:
 
     def close(self) -> None:
         """Hang up, before the program's server does."""
-        for channel in self._channels.values():
+        for channel in list(self._channels.values()):
             channel.close()
         self._channels.clear()
 
@@ -131,7 +132,8 @@ class Transforms:
         try:
             answer: bytes = stub.Invoke(asked, timeout=_TIMEOUT).response
         except grpc.RpcError as error:
-            raise ProgramError(f"a transform failed: {error.details()}") from error
+            said = re.sub(r"^Invoke callback \S+ error: ", "", error.details() or "it was not answered")
+            raise ProgramError(f"a transform failed: {said.strip()}") from error
         return answer
 
 

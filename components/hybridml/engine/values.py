@@ -128,12 +128,18 @@ def contains_secret(value: Value) -> bool:
 
 
 def seal(value: Value, texts: Sequence[str]) -> Value:
-    """`value` with every text in it that holds one of `texts` made secret."""
-    if isinstance(value, str):
-        return Secret(value) if any(text in value for text in texts) else value
+    """`value` with every text or number in it that holds one of `texts` made secret, and objects with such keys."""
+    if isinstance(value, str | int | float):
+        return Secret(value) if holds(str(value), texts) else value
     if isinstance(value, Mapping):
-        return {key: seal(item, texts) for key, item in value.items()}
+        sealed = {key: seal(item, texts) for key, item in value.items()}
+        return Secret(value) if any(holds(key, texts) for key in value) else sealed
     return [seal(item, texts) for item in value] if isinstance(value, list) else value
+
+
+def holds(value: str, texts: Sequence[str]) -> bool:
+    """Whether one of `texts` stands in `value`."""
+    return any(text in value for text in texts)
 
 
 def reveal(value: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from hybridml.engine.values import (
     Unknown,
     Value,
 )
+from hybridml.errors import ProgramError
 
 
 def read_struct(struct: struct_pb2.Struct) -> dict[str, Value]:
@@ -36,6 +38,8 @@ def read_value(value: struct_pb2.Value) -> Value:
         return [read_value(item) for item in value.list_value.values]
     if kind == "number_value":
         number = value.number_value
+        if not math.isfinite(number):
+            raise ProgramError("a property is infinite or not a number, which no state and no provider can hold")
         return int(number) if number.is_integer() else number
     return value.bool_value if kind == "bool_value" else None
 

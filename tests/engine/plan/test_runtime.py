@@ -165,7 +165,7 @@ def test_a_program_with_its_own_environment_is_planned_by_it(
     [
         ("1 / 0", ProgramError, "__main__.py:1: the program raised ZeroDivisionError: division by zero"),
         ("import pulumi\npulumi.Config().require('a')", ConfigurationError, "written:a: required configuration"),
-        ("import os\nos._exit(7)", ProgramError, "ended with status 7 before the program was finished"),
+        ("import os\nos.kill(os.getpid(), 9)", ProgramError, "ended with status -9 before the program was finished"),
     ],
 )
 def test_errors_come_back_from_another_environment(
