@@ -140,3 +140,20 @@ def test_a_state_that_is_a_folder_is_said(run: Run, project: Path) -> None:
 
     assert ran.code == 1
     assert ran.err.startswith(f"{project} is no file. Write one with: pulumi stack export --file")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("plan", "--all", "--stack", "one"),
+        ("check", "--all", "--stack", "one"),
+        ("plan", "--explain", "churn", "--all"),
+        ("plan", "--explain", "churn", "--against", "state.json"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(run: Run, project: Path, options: tuple[str, ...]) -> None:
+    """None of them is silently left out."""
+    ran = run(*options, "--project", project)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith(": contradict each other (keep one of them)\n")

@@ -229,3 +229,14 @@ def test_reports_have_the_same_bytes_twice(report: Report) -> None:
     for write in (findings_json, lambda reports: sarif(reports, "0.1.0")):
         assert json.dumps(write([report])) == json.dumps(write([report]))
     assert findings_text([report]) == findings_text([report])
+
+
+def test_a_file_name_is_escaped_in_a_uri() -> None:
+    """SARIF takes references of RFC 3986, which hold neither blanks nor a bare percent sign."""
+    resource = model("broken", 1, enableNetworkIsolation=False) | {
+        "source": {"file": "my 100% infra/main.py", "line": 1}
+    }
+    log: Any = sarif([evaluate({"resources": [resource]}, PROFILE, today=TODAY)], "1")
+
+    (location,) = log["runs"][0]["results"][0]["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "my%20100%25%20infra/main.py"

@@ -74,12 +74,15 @@ def plan(
 
     Exit status: 0 planned, 2 wrong configuration, 1 anything else.
     """
+    from hybridml.cli import place
     from hybridml.cli import plan as room
 
-    if explain is not None:
-        room.explain(project, stack, explain, format_, out)
-    else:
+    if explain is None:
         room.plan(project, stack, everything, against=against, format_=format_, out=out)
+    elif everything or against is not None:
+        raise place.contradiction("--explain", "--all" if everything else "--against")
+    else:
+        room.explain(project, stack, explain, format_, out)
 
 
 @app.command(epilog="Examples: `hybridml check --all`, `hybridml check -s prod --format sarif --out findings.sarif`")

@@ -52,8 +52,10 @@ class Place:
         raise ConfigurationError([Problem(path="--stack", message=message, fix=f"one of {', '.join(self.stacks)}")])
 
     def several(self, stack: str | None, everything: bool) -> tuple[str, ...]:
-        """Every stack, or the one that is meant."""
-        return self.stacks if everything and stack is None and self.stacks else (self.one(stack),)
+        """Every stack, or the one that is meant. Errors: `ConfigurationError` when both are asked for."""
+        if everything and stack is not None:
+            raise contradiction("--all", "--stack")
+        return self.stacks if everything and self.stacks else (self.one(stack),)
 
     def specification(self, stack: str) -> PlatformSpec:
         """What the stack's files ask for. Errors: `ConfigurationError` with every problem."""
@@ -61,6 +63,13 @@ class Place:
 
         file = self.project.stack_file(stack)
         return load(self.endpoints, file, digests=self.root / ".hybridml" / "digests.yaml")
+
+
+def contradiction(*options: str) -> ConfigurationError:
+    """What is said of options that no command can follow at once."""
+    return ConfigurationError(
+        [Problem(path=" ".join(options), message="contradict each other", fix="keep one of them")]
+    )
 
 
 def find(folder: Path | None) -> Place:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TypeAlias
+from urllib.parse import quote
 
 from hybridml_policies import Finding, Kind, Level, Report, Rule, Severity, Waiver
 
@@ -96,7 +97,7 @@ def _artifact(file: str) -> Json:
     path = PurePath(file)
     if path.is_absolute():
         return {"uri": path.as_uri()}
-    return {"uri": path.as_posix(), "uriBaseId": "%SRCROOT%"}
+    return {"uri": quote(path.as_posix()), "uriBaseId": "%SRCROOT%"}
 
 
 def _fingerprint(finding: Finding) -> str:
