@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -28,9 +30,15 @@ class Recorder(pulumi.runtime.Mocks):
 
 
 @pytest.fixture(autouse=True)
-def recorder() -> None:
+def recorder() -> Iterator[None]:
+    """Mocks on an event loop of their own: the SDK wants one, and an earlier test may have closed the thread's."""
     REGISTERED.clear()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     pulumi.runtime.set_mocks(Recorder())
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def run(program: Any) -> Any:
