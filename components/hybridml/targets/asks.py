@@ -80,6 +80,8 @@ def _scale(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:
         yield Promise.SCHEDULES, "scaling.schedules"
     if "rollout" in spec.model_fields_set:
         yield Promise(f"rollout.strategy={spec.rollout.strategy}"), "rollout.strategy"
+    if "abort_on" in spec.rollout.model_fields_set:
+        yield Promise.ROLLOUT_GATES, "rollout.abort_on"
 
 
 def _care(spec: EndpointSpec) -> Iterator[tuple[Promise, str]]:

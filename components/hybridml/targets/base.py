@@ -42,6 +42,7 @@ class Promise(StrEnum):
     SCHEDULES = "scaling.schedules"
     ROLLOUT_CANARY = "rollout.strategy=canary"
     ROLLOUT_ALL_AT_ONCE = "rollout.strategy=all-at-once"
+    ROLLOUT_GATES = "rollout.abort_on"
     CAPTURE = "capture"
     DRIFT = "monitors.drift"
     DATA_QUALITY = "monitors.data_quality"

@@ -54,6 +54,7 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.SCHEDULES: Refusal("has no scaling schedules in this release", "remove scaling.schedules for this stack"),
     Promise.ROLLOUT_CANARY: KEEPS,
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
+    Promise.ROLLOUT_GATES: KEEPS,
     Promise.CAPTURE: KEEPS,
     Promise.DRIFT: _MONITOR,
     Promise.DATA_QUALITY: _MONITOR,

@@ -47,6 +47,9 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
         "set rollout.strategy: all-at-once for this stack and shift the weights yourself",
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
+    Promise.ROLLOUT_GATES: Refusal(
+        "watches no gates of a rollout in this release", "set rollout.abort_on: null for this stack"
+    ),
     Promise.CAPTURE: KEEPS,
     Promise.DRIFT: _MONITOR,
     Promise.DATA_QUALITY: _MONITOR,

@@ -49,6 +49,9 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
         "set rollout: {strategy: all-at-once, steps: null} for this stack and shift the weights yourself",
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
+    Promise.ROLLOUT_GATES: Refusal(
+        "watches no gates of a rollout in this release", "set rollout.abort_on: null for this stack"
+    ),
     Promise.CAPTURE: Refusal("keeps no requests in this release", "set capture: null for this stack"),
     Promise.DRIFT: _MONITOR,
     Promise.DATA_QUALITY: _MONITOR,

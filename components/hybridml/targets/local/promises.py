@@ -42,6 +42,9 @@ PROMISES: Promises = {
         "starts a fixed number of replicas", "leave the schedules out in this stack: `schedules: []`"
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
+    Promise.ROLLOUT_GATES: Refusal(
+        "watches no gates of a rollout", "leave them out in this stack: `rollout: {abort_on: null}`"
+    ),
     Promise.ROLLOUT_CANARY: Refusal(
         "moves traffic at once, when the new version is healthy", "set `rollout: {strategy: all-at-once}` in this stack"
     ),
