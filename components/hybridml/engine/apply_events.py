@@ -53,6 +53,8 @@ class Note:
     text: str
 
 
+COMPARE: Final = "compare"
+"""What is done to a resource before it is known whether anything is to be done."""
 Event: TypeAlias = StepStarted | StepFinished | Waiting | Note
 Progress: TypeAlias = Callable[[Event], None]
 """Is called with every event, one at a time, from any thread."""
@@ -99,16 +101,24 @@ class Journalist:
         """Frame a provider's call."""
         began = time.monotonic()
         self.say(StepStarted(urn=urn, operation=operation, reasons=reasons))
-        self._under_way[urn, operation] = began
         error = ""
         try:
-            yield
+            with self.under_way(urn, operation):
+                yield
         except BaseException as problem:
             error = str(problem) or type(problem).__name__
             raise
         finally:
-            self._under_way.pop((urn, operation), None)
             self.say(StepFinished(urn=urn, operation=operation, seconds=time.monotonic() - began, error=error))
+
+    @contextmanager
+    def under_way(self, urn: str, operation: str) -> Iterator[None]:
+        """Frame what is worth a word only when it takes long."""
+        self._under_way[urn, operation] = time.monotonic()
+        try:
+            yield
+        finally:
+            self._under_way.pop((urn, operation), None)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -123,7 +133,14 @@ class Journalist:
 
     def _tick(self) -> None:
         while not self._done.wait(WAITING_SECONDS):
-            now = time.monotonic()
-            steps = tuple(sorted((urn, name, now - began) for (urn, name), began in dict(self._under_way).items()))
+            now, under_way = time.monotonic(), dict(self._under_way)
+            stepping = {urn for urn, name in under_way if name != COMPARE}
+            steps = tuple(
+                sorted(
+                    (urn, name, now - began)
+                    for (urn, name), began in under_way.items()
+                    if name != COMPARE or urn not in stepping
+                )
+            )
             if steps:
                 self.say(Waiting(steps=steps))

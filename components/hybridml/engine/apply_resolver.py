@@ -6,7 +6,7 @@ import os
 import threading
 from dataclasses import dataclass, field, replace
 
-from hybridml.engine.apply_events import Change
+from hybridml.engine.apply_events import COMPARE, Change
 from hybridml.engine.apply_expected import INSTALL, Expected
 from hybridml.engine.apply_gate import Gate
 from hybridml.engine.apply_options import changed_paths, seconds, touched, without_ignored
@@ -40,7 +40,8 @@ class ApplyResolver:
 
     def register(self, registration: Registration) -> Outcome:
         """Make `registration` true. Errors: `HybridMLError`, after which nothing new is begun."""
-        with self.gate.request(), self._lock(registration.urn):
+        comparing = self.steps.journalist.under_way(registration.urn, COMPARE)
+        with self.gate.request(), self._lock(registration.urn), comparing:
             self.expected.meet(registration)
             self.seen.add(registration.urn)
             found = self._adopt(registration)

@@ -24,6 +24,8 @@ from hybridml.engine.values import SHOWN_SECRET, Properties, Secret, Value, cont
 from hybridml.engine.wire import read_struct, write_struct
 from hybridml.errors import ResourceError
 
+START_SECONDS: Final = 60.0
+"""How long a provider may take to shake hands, and to take its configuration."""
 GRACE_SECONDS: Final = 30.0
 """How much longer than the timeout it was told a provider is waited for."""
 CANCEL_SECONDS: Final = 2.0
@@ -89,7 +91,7 @@ class Provider:
             root_directory=str(root), program_directory=str(program), configure_with_urn=True
         )
         try:
-            self._stub.Handshake(request)
+            self._stub.Handshake(request, timeout=START_SECONDS)
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
                 raise self._error("Handshake", self.package, error, {}) from None
@@ -111,7 +113,8 @@ class Provider:
         )
         if urn:
             request.urn, request.name, request.type = urn, Urn.parse(urn).name, Urn.parse(urn).type
-        self._keeps_secrets = self._call("Configure", request, urn or self.package, config).acceptSecrets
+        answer = self._call("Configure", request, urn or self.package, config, deadline=START_SECONDS)
+        self._keeps_secrets = answer.acceptSecrets
 
     def check(self, resource: ResourceState, old: Properties, *, seed: bytes) -> Properties:
         """The inputs of `resource` with defaults and automatic names.
@@ -213,8 +216,18 @@ class Provider:
             raise ResourceError(_redact(f"{token}: {'; '.join(reasons)}", args))
         return read_struct(getattr(answer, "return"))
 
-    def _call(self, method: str, request: object, subject: str, inputs: Properties, *, timeout: float = 0.0) -> Any:
-        deadline = timeout + GRACE_SECONDS if timeout else None
+    def _call(
+        self,
+        method: str,
+        request: object,
+        subject: str,
+        inputs: Properties,
+        *,
+        timeout: float = 0.0,
+        deadline: float | None = None,
+    ) -> Any:
+        if timeout:
+            deadline = timeout + GRACE_SECONDS
         try:
             return getattr(self._stub, method)(request, timeout=deadline)
         except grpc.RpcError as error:

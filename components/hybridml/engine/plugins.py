@@ -34,6 +34,9 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 """How long a plugin may take to end when asked to."""
 _LOG_TAIL = 20
+_PORTS = 65536
+_SHOWN = 200
+"""Characters of what a plugin said in place of a port."""
 _LAST_WORDS_SECONDS = 0.5
 """How long the log of a dead plugin is read on; what the plugin started may hold it open for ever."""
 _NO_ENGINE = "127.0.0.1:1"
@@ -83,7 +86,10 @@ def _folder_argv(package: str, folder: Path) -> tuple[str, ...]:
         runtime = (YAML(typ="safe").load(manifest.read_text(encoding="utf-8")) or {}).get("runtime", "")
     except (OSError, YAMLError, AttributeError) as error:
         raise _unusable(package, manifest, f"cannot be read: {error}") from error
-    name, options = (runtime, {}) if isinstance(runtime, str) else (runtime.get("name"), runtime.get("options") or {})
+    described = runtime if isinstance(runtime, dict) else {"name": runtime}
+    name, options = described.get("name"), described.get("options") or {}
+    if not isinstance(options, dict):
+        raise _unusable(package, manifest, "runtime.options is not a mapping")
     if name != "python":
         raise _unusable(package, manifest, f"runtime {name!r} is not one that this engine starts (python)")
     own = folder / str(options.get("virtualenv", "")) / "bin" / "python"
@@ -152,12 +158,13 @@ class Plugin:
                 f"Plugin {self.package} said no port within {START_SECONDS:.0f} s. {self._why()}"
             ) from None
         self._port.put(line)  # for whoever asks after us
-        if not line.strip().isdigit():
+        said = line.strip()
+        if not (said.isascii() and said.isdigit() and 0 < int(said) < _PORTS):
             self._process.terminate()
             raise ResourceError(
-                f"Plugin {self.package} did not start: it said {line.strip()!r}, no port. {self._why()}"
+                f"Plugin {self.package} did not start: it said {said[:_SHOWN]!r}, no port. {self._why()}"
             )
-        return int(line)
+        return int(said)
 
     def _say(self, line: str | None) -> None:
         if not self._spoke:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from engine.apply.sandbox import DRIVER, Sandbox, asked
-from hybridml.engine import plugins
+from hybridml.engine import plugin_client, plugins
 from hybridml.engine.apply_expected import _departs
 from hybridml.engine.plugins import Command, Plugins, locate
 from hybridml.engine.values import UNKNOWN, Secret
@@ -54,13 +54,65 @@ def test_an_executable_beside_the_interpreter_or_on_the_path(tmp_path: Path, mon
     assert locate("q", {}) is None
 
 
-@pytest.mark.parametrize("text", ["runtime: nodejs\n", "runtime: [\n", "", "runtime: {name: go}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "runtime: nodejs\n",
+        "runtime: [\n",
+        "",
+        "runtime: {name: go}\n",
+        "runtime: [a]\n",
+        "[a]\n",
+        "runtime: {name: python, options: [a]}\n",
+    ],
+)
 def test_a_folder_that_holds_no_python_plugin(tmp_path: Path, text: str) -> None:
     """It names file and plugin."""
     folder = manifest(tmp_path / "p", text)
 
     with pytest.raises(ConfigurationError, match=r"PulumiPlugin\.yaml: plugin p: "):
         locate("p", {"p": folder})
+
+
+@pytest.mark.parametrize("said", ["hello", "", "\u00b2", "0", "65536", "x" * 1000])
+def test_a_plugin_that_says_no_port_is_one_error(tmp_path: Path, said: str) -> None:
+    """What it said instead is shown, shortened."""
+    folder = manifest(tmp_path / "p", "runtime: python\n")
+    (folder / "__main__.py").write_text(f"import time\nprint({said!r}, flush=True)\ntime.sleep(60)\n")
+    running = Plugins({"p": folder}, directory=tmp_path, logs=tmp_path / "logs")
+
+    with pytest.raises(ResourceError, match=r"did not start: it said '.{0,200}', no port\. Its log is"):
+        running.provider("p", "p", {})
+    running.close()
+
+
+MUTE = """
+from concurrent import futures
+import grpc, time
+from pulumi.runtime.proto import provider_pb2_grpc
+class Mute(provider_pb2_grpc.ResourceProviderServicer):
+    def Configure(self, request, context):
+        time.sleep(30)
+server = grpc.server(futures.ThreadPoolExecutor(4))
+provider_pb2_grpc.add_ResourceProviderServicer_to_server(Mute(), server)
+print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+server.start()
+server.wait_for_termination()
+"""
+
+
+def test_a_plugin_that_does_not_take_its_configuration_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It listens and never answers: it is waited for only so long."""
+    monkeypatch.setattr(plugin_client, "START_SECONDS", 2.0)
+    folder = manifest(tmp_path / "p", "runtime: python\n")
+    (folder / "__main__.py").write_text(MUTE)
+    running = Plugins({"p": folder}, directory=tmp_path, logs=tmp_path / "logs")
+
+    with pytest.raises(ResourceError, match=r"p: plugin p did not answer Configure \(Deadline Exceeded\)"):
+        running.provider("p", "p", {})
+    running.close()
 
 
 def test_a_plugin_that_says_nothing_is_waited_for_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
