@@ -157,3 +157,15 @@ def test_options_that_contradict_each_other_are_refused(run: Run, project: Path,
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.endswith(": contradict each other (keep one of them)\n")
+
+
+@pytest.mark.parametrize("command", ["plan", "check", "up", "destroy", "status", "doctor"])
+def test_a_stack_is_no_way_out_of_the_project(run: Run, project: Path, command: str) -> None:
+    """Where no stack has a file any name is a stack, but none that leads elsewhere."""
+    for file in project.glob("Pulumi.*.yaml"):
+        file.unlink()
+
+    ran = run(command, "--project", project, "-s", "../../elsewhere")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("'../../elsewhere' is no name of a stack (")

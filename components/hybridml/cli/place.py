@@ -44,8 +44,10 @@ class Place:
 
     def one(self, stack: str | None) -> str:
         """The stack that is meant. Errors: `ConfigurationError` when there is no telling, or no such stack."""
+        from hybridml.engine.project import stack_name
+
         if stack is not None and (stack in self.stacks or not self.stacks):
-            return stack
+            return stack_name(stack)
         if stack is None and len(self.stacks) <= 1:
             return self.stacks[0] if self.stacks else ANY_STACK
         message = "say which stack" if stack is None else f"there is no stack {stack!r}"

@@ -114,6 +114,14 @@ def load_project(directory: str | Path) -> Project:
     )
 
 
+def stack_name(text: str) -> str:
+    """`text`, where it can be the name of a stack: it becomes part of paths. Errors: `ConfigurationError` otherwise."""
+    if not _NAME.fullmatch(text):
+        fix = "letters, digits, hyphens, underscores and dots"
+        raise ConfigurationError([Problem(message=f"{text!r} is no name of a stack", fix=fix)])
+    return text
+
+
 def stack_config(
     project: Project, stack: str, passphrase: str | None = None, given: Mapping[str, object] | None = None
 ) -> Config:
@@ -124,10 +132,7 @@ def stack_config(
     Errors: `ConfigurationError` with every key that is required and missing, or has the wrong type; `StateError` when a
     passphrase is given and wrong.
     """
-    if not _NAME.fullmatch(stack):
-        fix = "letters, digits, hyphens, underscores and dots"
-        raise ConfigurationError([Problem(message=f"{stack!r} is no name of a stack", fix=fix)])
-    document = _stack_document(project, stack)
+    document = _stack_document(project, stack_name(stack))
     written = {**_full_keys(document.get("config") or {}, project.name), **(given or {})}
     opener = _Opener(document, passphrase)
     values: dict[str, Any] = {key: item.default for key, item in project.config.items() if item.default is not None}
