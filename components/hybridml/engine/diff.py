@@ -172,10 +172,11 @@ class _Comparer:
         ]
 
     def _below(self, resource: Mapping[str, Any], opaque: set[str]) -> bool:
-        parent = str(resource.get("parent", ""))
-        while parent and parent not in opaque:
+        parent, seen = str(resource.get("parent", "")), set[str]()
+        while parent and parent not in opaque and parent not in seen:  # a damaged state may hold a circle
+            seen.add(parent)
             parent = str(self._recorded.resources.get(parent, {}).get("parent", ""))
-        return bool(parent)
+        return parent in opaque
 
 
 def _managed(resource: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hybridml.engine.deployment import check_resource
 from hybridml.engine.monitor import Outcome
 from hybridml.engine.values import from_wire
 from hybridml.errors import StateError
@@ -26,7 +27,15 @@ class Recorded:
             return cls()
         if state.get("version") != _FORMAT or not isinstance(state.get("deployment"), Mapping):
             raise StateError(f"not a deployment of version {_FORMAT}; export one with `pulumi stack export`")
-        return cls(state["deployment"].get("resources") or ())
+        resources = state["deployment"].get("resources") or ()
+        try:
+            for resource in resources:
+                check_resource(resource)
+        except KeyError as error:
+            raise StateError(f"not a deployment: a resource in it lacks {error}") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            raise StateError(f"not a deployment: a resource in it is damaged: {error}") from error
+        return cls(resources)
 
     def find(self, urn: str, aliases: Iterable[str]) -> Outcome | None:
         """What is recorded under `urn`, else under the first of `aliases` that is."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from hybridml.engine import values
-from hybridml.engine.aliases import Urn
+from hybridml.engine.deployment import check_resource
 from hybridml.engine.secrets import Crypter
 from hybridml.engine.values import UNKNOWN, Properties, Secret, Value
 from hybridml.errors import StateError
@@ -36,12 +36,6 @@ _PENDING: Final[Mapping[str, Operation]] = {
     "deleting": "delete",
     "reading": "read",
 }
-_SHAPES: Final[Mapping[str, type]] = {
-    **dict.fromkeys(("urn", "type", "id", "parent", "provider", "deletedWith", "created", "modified"), str),
-    **dict.fromkeys(("inputs", "outputs", "propertyDependencies", "customTimeouts"), dict),
-    **dict.fromkeys(("dependencies", "initErrors", "additionalSecretOutputs"), list),
-}
-"""What a resource's fields hold in a deployment file."""
 _PENDING_NAMES: Final = {operation: name for name, operation in _PENDING.items()}
 
 
@@ -249,7 +243,7 @@ def decode_resource(entry: Mapping[str, Any], crypter: Crypter) -> ResourceState
 
     Errors: `KeyError`, `TypeError`, `AttributeError` or `ValueError` when it is damaged.
     """
-    _check_shapes(entry)
+    check_resource(entry)
     return ResourceState(
         urn=entry["urn"],
         type=entry["type"],
@@ -272,16 +266,6 @@ def decode_resource(entry: Mapping[str, Any], crypter: Crypter) -> ResourceState
         created=entry.get("created") or "",
         modified=entry.get("modified") or "",
     )
-
-
-def _check_shapes(entry: Mapping[str, Any]) -> None:
-    Urn.parse(entry["urn"])
-    by_property = entry.get("propertyDependencies") or {}
-    for key, kind in _SHAPES.items():
-        if not isinstance(entry.get(key), kind | None):
-            raise TypeError(f"{key} is {entry[key]!r}")
-    for urn in (*(entry.get("dependencies") or ()), *(urn for urns in by_property.values() for urn in urns or ())):
-        Urn.parse(urn)
 
 
 def write(directory: Path, document: Mapping[str, Any]) -> str:

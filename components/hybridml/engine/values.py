@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from hybridml.errors import StateError
+
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
 """Key that marks a dictionary with a meaning of its own (sdk/go/common/resource/properties.go)."""
 SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a public constant of the protocol
@@ -155,7 +157,10 @@ def reveal(value: Value) -> Value:
 
 def _sealed(secret: Mapping[str, Any]) -> Value:
     if "plaintext" in secret:
-        return from_wire(json.loads(secret["plaintext"]))
+        try:
+            return from_wire(json.loads(secret["plaintext"]))
+        except (ValueError, TypeError):
+            raise StateError("a secret of the state was exported in the clear, and is no JSON") from None
     return from_wire(secret["value"]) if "value" in secret else UNKNOWN
 
 

@@ -225,3 +225,32 @@ def test_what_is_no_deployment_is_refused(state: dict[str, Any]) -> None:
     """Another format than Pulumi's deployment, version 3, is refused."""
     with pytest.raises(StateError, match="not a deployment of version 3"):
         plan(PROGRAMS / "outside", "dev", state=state)
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        5,
+        [5],
+        [{}],
+        [{"urn": "a", "type": "b"}],
+        [{"urn": "urn:pulumi:dev::outside::a:b:C::x", "type": 1}],
+        [{"urn": "urn:pulumi:dev::outside::a:b:C::x", "type": "a:b:C", "inputs": [1]}],
+        [{"urn": "urn:pulumi:dev::outside::a:b:C::x", "type": "a:b:C", "dependencies": "x"}],
+    ],
+)
+def test_a_damaged_deployment_is_one_message(resources: Any) -> None:
+    """A resource of the state without a URN, or with a field of another type, is said as such."""
+    with pytest.raises(StateError, match=r"^not a deployment: a resource in it (lacks|is damaged)"):
+        plan(PROGRAMS / "outside", "dev", state={"version": 3, "deployment": {"resources": resources}})
+
+
+def test_parents_in_a_circle_end(planned: Planned) -> None:
+    """A state in which a resource is its own parent is compared all the same."""
+    state = state_of(planned("opaque"))
+    urn = "urn:pulumi:dev::opaque::a:b:C::round"
+    state["deployment"]["resources"].append({"urn": urn, "type": "a:b:C", "custom": True, "parent": urn})
+
+    made = planned("opaque", state=state)
+
+    assert change(made, "round").action is Action.DELETE
