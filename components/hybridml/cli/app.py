@@ -22,6 +22,12 @@ from hybridml.cli.options import (
     Yes,
 )
 
+
+def _examples(*commands: str) -> str:
+    """The last lines of a command's help: one line each."""
+    return "\n".join(["Examples:", "", *(f"- `{command}`" for command in commands)])
+
+
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
@@ -43,10 +49,10 @@ def _version(wanted: bool) -> None:
 def root(
     ctx: typer.Context,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar="HYBRIDML_DEBUG", help="Show the traceback of a failure.")
+        bool, typer.Option("--debug", metavar="", envvar="HYBRIDML_DEBUG", help="Show the traceback of a failure.")
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", metavar="", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """What every command shares."""
@@ -54,7 +60,7 @@ def root(
 
 
 @app.command(
-    epilog="Examples: `hybridml plan --all`, `hybridml plan -s prod --explain churn`, `hybridml plan --project ../it`"
+    epilog=_examples("hybridml plan --all", "hybridml plan -s prod --explain churn", "hybridml plan --project ../it")
 )
 def plan(
     stack: StackName = None,
@@ -85,7 +91,7 @@ def plan(
         room.explain(project, stack, explain, format_, out)
 
 
-@app.command(epilog="Examples: `hybridml check --all`, `hybridml check -s prod --format sarif --out findings.sarif`")
+@app.command(epilog=_examples("hybridml check --all", "hybridml check -s prod --format sarif --out findings.sarif"))
 def check(
     stack: StackName = None,
     everything: Everything = False,
@@ -118,7 +124,7 @@ def check(
 
 
 @app.command(
-    epilog="Examples: `hybridml up -s local`, `hybridml up -s local --engine pulumi --yes`, `hybridml up -s prod`"
+    epilog=_examples("hybridml up -s local", "hybridml up -s local --engine pulumi --yes", "hybridml up -s prod")
 )
 def up(
     stack: StackName = None,
@@ -136,7 +142,7 @@ def up(
     raise typer.Exit(deploy.up(project, stack, engine, yes, format_))
 
 
-@app.command(epilog="Example: `hybridml destroy -s local --yes`")
+@app.command(epilog=_examples("hybridml destroy -s local --yes"))
 def destroy(
     stack: StackName = None,
     project: ProjectFolder = None,
@@ -153,7 +159,7 @@ def destroy(
     raise typer.Exit(deploy.destroy(project, stack, engine, yes, format_))
 
 
-@app.command(epilog="Example: `hybridml status -s local --format json`")
+@app.command(epilog=_examples("hybridml status -s local --format json"))
 def status(
     stack: StackName = None,
     project: ProjectFolder = None,
@@ -168,7 +174,11 @@ def status(
     raise typer.Exit(room.status(project, stack, format_))
 
 
-@app.command(epilog="Examples: `hybridml invoke wine -s local --data @request.json`, `… --data @- < request.json`")
+@app.command(
+    epilog=_examples(
+        "hybridml invoke wine -s local --data @request.json", "hybridml invoke wine -s local --data @- < request.json"
+    )
+)
 def invoke(
     endpoint: Annotated[str, typer.Argument(help="Name of the endpoint: the file stem in infra/endpoints.")],
     data: Annotated[
@@ -194,7 +204,7 @@ def invoke(
     typer.echo(room.invoke(project, stack, endpoint, data=data, group=group, headers=header or [], timeout=timeout))
 
 
-@app.command(epilog="Example: `hybridml schema endpoint --out endpoint.schema.json`")
+@app.command(epilog=_examples("hybridml schema endpoint --out endpoint.schema.json"))
 def schema(
     of: Annotated[SchemaOf, typer.Argument(help="Which file the schema describes.")] = SchemaOf.ENDPOINT,
     out: Out = None,
@@ -206,7 +216,7 @@ def schema(
     output.write(output.as_json(json_schema(of.value)), out)
 
 
-@app.command(epilog="Examples: `hybridml doctor`, `hybridml doctor -s prod --format json`")
+@app.command(epilog=_examples("hybridml doctor", "hybridml doctor -s prod --format json"))
 def doctor(
     stack: StackName = None,
     project: ProjectFolder = None,

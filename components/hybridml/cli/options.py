@@ -40,11 +40,9 @@ class SchemaOf(StrEnum):
 
 StackName = Annotated[
     str | None,
-    typer.Option(
-        "--stack", "-s", help="Stack: the <name> of stacks/Pulumi.<name>.yaml. May be left out when there is one."
-    ),
+    typer.Option("--stack", "-s", help="Stack: NAME for `stacks/Pulumi.NAME.yaml`. May be left out when there is one."),
 ]
-Everything = Annotated[bool, typer.Option("--all", help="Every stack of the project.")]
+Everything = Annotated[bool, typer.Option("--all", metavar="", help="Every stack of the project.")]
 ProjectFolder = Annotated[
     Path | None,
     typer.Option(
@@ -54,7 +52,7 @@ ProjectFolder = Annotated[
 ]
 ResultFormat = Annotated[Format, typer.Option("--format", help="Text for people, JSON for programs.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the result to this file instead of stdout.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
 WhichEngine = Annotated[
     Engine | None,
     typer.Option(
