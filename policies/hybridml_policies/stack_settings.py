@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hybridml_policies.profile import Profile, load_profile, profile_names
+from hybridml_policies.profile import Profile, load_profile
 from hybridml_policies.waiver import Waiver, load_waivers
 from hybridml_policies.yaml_file import load_yaml
 
@@ -26,14 +26,12 @@ class StackSettings:
 def settings_of(stack: str, starts: Iterable[Path]) -> StackSettings:
     """The settings of `stack`, from its file in the project at or above one of the folders `starts`.
 
-    The profile is the environment variable `HYBRIDML_PROFILE`, else `hybridml:profile`, else the profile named as
-    `hybridml:environment`, else the strictest. Raises `ConfigurationError` when a file is wrong.
+    The profile is the environment variable `HYBRIDML_PROFILE`, else `hybridml:profile`, else the strictest, as in
+    `hybridml check`. Raises `ConfigurationError` when a file is wrong.
     """
     file = next((found for start in starts if (found := _stack_file(stack, start)) is not None), None)
     config = _config(file)
-    environment = str(config.get("hybridml:environment", ""))
-    fallback = environment if environment in profile_names() else STRICTEST
-    name = os.environ.get(PROFILE_VARIABLE) or str(config.get("hybridml:profile") or fallback)
+    name = os.environ.get(PROFILE_VARIABLE) or str(config.get("hybridml:profile") or STRICTEST)
     return StackSettings(load_profile(name), load_waivers(file) if file is not None else ())
 
 

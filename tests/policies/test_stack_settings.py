@@ -22,15 +22,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("config", "profile"),
     [
         ("hybridml:profile: staging", "staging"),
-        ("hybridml:environment: dev", "dev"),
-        ("hybridml:environment: qa", "prod"),
+        ("hybridml:environment: dev", "prod"),
         ("acme:x: 1", "prod"),
     ],
 )
-def test_profile_is_the_named_one_else_the_environments_else_the_strictest(
-    project: Path, config: str, profile: str
-) -> None:
-    """From the folder of the program or any below the project."""
+def test_profile_is_the_named_one_else_the_strictest(project: Path, config: str, profile: str) -> None:
+    """As in `hybridml check`, so that both judge alike; from the folder of the program or any below the project."""
     (project / "stacks" / "Pulumi.one.yaml").write_text(f"config:\n  {config}\n")
 
     assert settings_of("one", [project / "infra"]).profile.name == profile
