@@ -35,6 +35,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         where = " ".join(part for part in (place, self.path) if part)
+        where = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in where)
         text = f"{where}: {self.message}" if where else self.message
         return f"{text} ({self.fix})" if self.fix else text
 

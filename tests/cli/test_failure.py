@@ -27,6 +27,13 @@ def test_configuration_errors_come_all_at_once(run: Run, project: Path, monkeypa
     assert (ran.code, ran.err) == (2, "a.yaml: is worse\nb.yaml:1 x: is bad\n")
 
 
+def test_a_file_name_writes_nothing_but_its_name(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line breaks and control codes in the name of a file do not reach the terminal."""
+    _raising(monkeypatch, ConfigurationError([Problem(file="a\nb\x1b[31m.yaml", line=1, message="is bad")]))
+
+    assert run("plan", "--project", project, "-s", "one").err == "a\ufffdb\ufffd[31m.yaml:1: is bad\n"
+
+
 def test_a_known_failure_is_its_own_message(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A `HybridMLError` is printed as it is."""
     _raising(monkeypatch, HybridMLError("The shelf is full. Buy another."))
