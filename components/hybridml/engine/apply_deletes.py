@@ -9,7 +9,7 @@ from hybridml.engine.apply_gate import Gate
 from hybridml.engine.apply_providers import is_default
 from hybridml.engine.apply_steps import Steps
 from hybridml.engine.state import ResourceState
-from hybridml.errors import HybridMLError
+from hybridml.errors import HybridMLError, StateError
 
 _PARALLEL = 64
 """Deletes under way at once."""
@@ -44,6 +44,11 @@ def delete(steps: Steps, keys: Collection[int], gate: Gate) -> None:
                 under_way[pool.submit(_delete, steps, key, entry, with_holder)] = key
             if not under_way:
                 gate.failures.extend(failures)
+                if waiting and not failures and not gate.closed:
+                    names = ", ".join(sorted(entry.urn for entry in waiting.values()))
+                    gate.failures.append(
+                        StateError(f"The state is damaged: these need each other in a circle: {names}")
+                    )
                 return
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 key = under_way.pop(future)

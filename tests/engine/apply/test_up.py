@@ -1,5 +1,6 @@
 """`up` makes true what a program asks for, and `destroy` takes it away."""
 
+import json
 import os
 import stat
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from engine.apply.sandbox import PLUGIN, Sandbox, asked
 from hybridml.engine.apply_events import StepFinished, StepStarted
-from hybridml.errors import ProgramError, Refused, ResourceError
+from hybridml.errors import ProgramError, Refused, ResourceError, StateError
 
 
 def chain(sandbox: Sandbox, *, version: str = "1", content: str = "one") -> dict[str, list[object]]:
@@ -145,6 +146,19 @@ def test_destroy_deletes_everything_in_reverse(sandbox: Sandbox) -> None:
     assert result.changes == {"create": 0, "update": 0, "replace": 0, "delete": 4, "same": 0}
     assert sandbox.effects.index("delete second") < sandbox.effects.index("delete server")
     assert (sandbox.files(), sandbox.processes(), sandbox.resources) == ({}, {}, [])
+
+
+def test_what_needs_each_other_in_a_circle_is_not_passed_over(sandbox: Sandbox) -> None:
+    """A damaged state in which nothing can go first is an error, and not a destroy that left everything."""
+    sandbox.up(a=asked("File", {"path": "a.txt"}), b=asked("File", {"path": "b.txt"}, depends_on=["a"]))
+    state = sandbox.state
+    entries = {entry["urn"]: entry for entry in state["deployment"]["resources"]}
+    first, second = (next(urn for urn in entries if urn.endswith(f"::{name}")) for name in "ab")
+    entries[first]["dependencies"] = [second]
+    (sandbox.directory / "state.json").write_text(json.dumps(state))
+
+    with pytest.raises(StateError, match="these need each other in a circle"):
+        sandbox.destroy()
 
 
 def test_destroy_needs_neither_program_nor_configuration(sandbox: Sandbox) -> None:
