@@ -263,12 +263,20 @@ def _process_of(job: Job) -> Iterator[None]:
 @contextmanager
 def _results_apart(texts: Sequence[str]) -> Iterator[None]:
     """What a program and its children print is no result of ours: standard output is standard error meanwhile."""
-    sys.stdout.flush()
+    with _descriptor_apart(sys.stdout), redirect_stdout(cast(IO[str], Redacting(sys.stderr, texts))):
+        yield
+
+
+@contextmanager
+def _descriptor_apart(stdout: IO[str] | None) -> Iterator[None]:
+    if stdout is None:  # it was closed before we began
+        yield
+        return
+    stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with redirect_stdout(cast(IO[str], Redacting(sys.stderr, texts))):
-            yield
+        yield
     finally:
         os.dup2(kept, 1)
         os.close(kept)

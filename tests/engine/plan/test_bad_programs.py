@@ -82,6 +82,13 @@ def test_what_a_program_prints_is_no_result(write: Write, capfd: pytest.CaptureF
     assert all(word in said.err for word in (f"printed {SHOWN_SECRET}", "written", "child"))
 
 
+def test_a_closed_standard_output_is_left_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that nobody reads is made all the same."""
+    monkeypatch.setattr("sys.stdout", None)
+
+    assert planned(write, "print('into nothing')\npulumi.export('a', 1)").outputs == {"a": 1}
+
+
 @pytest.mark.parametrize(
     "program",
     [
