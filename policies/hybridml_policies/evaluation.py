@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from hybridml_policies.baseline import Known
+from hybridml_policies.pods import has_unknown_pods
 from hybridml_policies.profile import Level, Profile
 from hybridml_policies.rule import Rule
 from hybridml_policies.rules import ALL
@@ -180,5 +181,8 @@ def _unseen(plan: Mapping[str, object], stack: Stack) -> Iterator[Unseen]:
     for note in notes if isinstance(notes, list | tuple) else ():
         if isinstance(note, Mapping):
             yield Unseen(text_of(note, "subject"), text_of(note, "message"))
+    for resource in stack.resources:
+        if has_unknown_pods(resource):
+            yield Unseen(text_of(resource, "urn"), "it describes pods, and the rules about pods do not know its type")
     for resource in stack.of(_OUT_OF_SIGHT):
         yield Unseen(text_of(resource, "urn"), _OUT_OF_SIGHT[text_of(resource, "type")])

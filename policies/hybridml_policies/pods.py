@@ -19,6 +19,7 @@ _TEMPLATE = ("spec.template.spec",)
 POD_PATHS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "kubernetes:core/v1:Pod": ("spec",),
+        "kubernetes:core/v1:ReplicationController": _TEMPLATE,
         "kubernetes:apps/v1:Deployment": _TEMPLATE,
         "kubernetes:apps/v1:DaemonSet": _TEMPLATE,
         "kubernetes:apps/v1:StatefulSet": _TEMPLATE,
@@ -38,6 +39,19 @@ def pods(resource: Resource) -> tuple[Found, ...]:
     """Every pod that `resource` describes."""
     paths = POD_PATHS.get(str(resource.get("type")), ())
     return tuple(found for path in paths for found in find_input(resource, path) if not found.absent)
+
+
+def has_unknown_pods(resource: Resource) -> bool:
+    """Whether `resource` is of Kubernetes and describes containers in a place that no rule looks at: a patch, a list, a
+    former API version, an operator's own type."""
+    token = str(resource.get("type"))
+    return token.startswith("kubernetes:") and token not in POD_TYPES and _shows_containers(resource.get("inputs"))
+
+
+def _shows_containers(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return isinstance(value.get("containers"), list) or any(map(_shows_containers, value.values()))
+    return isinstance(value, list) and any(map(_shows_containers, value))
 
 
 def each_pod(resource: Resource, question: Callable[[Found], Verdict]) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hybridml.errors import ConfigurationError
@@ -11,7 +12,7 @@ from hybridml.report import findings_json
 from hybridml_policies import Kind, Level, Profile, evaluate, exit_code, load_baseline, with_stack
 from hybridml_policies.exported import plan_of_export
 
-from policies.cases import STRICT, TODAY, cases_of, plan_of
+from policies.cases import STRICT, TODAY, cases_of, plan_of, resource
 
 MODEL = "aws:sagemaker/model:Model"
 ONLY_ISOLATION = Profile("one", "", Level.OFF, {"AWS-SM-003": Level.MANDATORY})
@@ -163,3 +164,20 @@ def test_stack_whose_files_say_nothing_is_not_judged(tmp_path: Path) -> None:
 
     assert without.findings == ()
     assert evaluate(with_stack(plan_of(()), tmp_path, file), STRICT, today=TODAY).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs"),
+    [
+        ("kubernetes:apps/v1:DeploymentPatch", {"spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}}),
+        ("kubernetes:core/v1:PodList", {"items": [{"spec": {"containers": [{"image": "a"}]}}]}),
+        ("kubernetes:argoproj.io/v1alpha1:Rollout", {"spec": {"template": {"spec": {"containers": []}}}}),
+    ],
+)
+def test_pods_of_types_that_no_rule_knows_are_said_not_to_be_seen(token: str, inputs: dict[str, Any]) -> None:
+    """A stack is not called clean without a word about them."""
+    made = resource(token, "odd", inputs)
+
+    report = evaluate(plan_of((made,)), STRICT)
+
+    assert [unseen.subject for unseen in report.unseen] == [made["urn"]]

@@ -13,8 +13,20 @@ from hybridml_policies.verdict import PASS, Verdict, all_of, fails, unknown
 @rule(
     "AWS-IAM-001",
     severity=Severity.CRITICAL,
-    types=["aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy", "aws:iam/role:Role"],
-    reads=["Policy.policy", "RolePolicy.policy", "Role.inlinePolicies[].policy"],
+    types=[
+        "aws:iam/policy:Policy",
+        "aws:iam/rolePolicy:RolePolicy",
+        "aws:iam/role:Role",
+        "aws:iam/userPolicy:UserPolicy",
+        "aws:iam/groupPolicy:GroupPolicy",
+    ],
+    reads=[
+        "Policy.policy",
+        "RolePolicy.policy",
+        "Role.inlinePolicies[].policy",
+        "UserPolicy.policy",
+        "GroupPolicy.policy",
+    ],
     fix="Name the actions and the ARNs that the workload needs.",
     references=[
         "CKV_AWS_62",
