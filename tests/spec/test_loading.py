@@ -268,6 +268,20 @@ def test_a_digest_that_is_written_stays(files: Files) -> None:
     assert files.load().endpoints["iris"].versions["1"].artifact.sha256 is None
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("iris: [1]\n", "iris"), ('iris: {"1": abc}\n', "iris.1"), ('iris: {"1": {md5: abc}}\n', "iris.1")],
+)
+def test_a_digests_file_of_another_shape_is_told(files: Files, text: str, path: str) -> None:
+    """What cannot be digests is no artifact whose digest is not yet known."""
+    files.write(".hybridml/digests.yaml", text)
+
+    with pytest.raises(ConfigurationError) as raised:
+        files.load()
+
+    assert [(it.file, it.line, it.path) for it in raised.value.problems] == [(".hybridml/digests.yaml", 1, path)]
+
+
 def test_a_broken_digests_file_is_told(files: Files) -> None:
     """A digest that is none is blamed on the file that training wrote."""
     files.write(".hybridml/digests.yaml", 'iris: {"1": {sha256: short}}\n')

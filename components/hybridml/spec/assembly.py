@@ -47,6 +47,13 @@ class Assembly:
         """The mapping in the file at `path`, where there is one."""
         return self.file(path) if path.exists() else None
 
+    def digests(self, path: Path) -> Written | None:
+        """What training wrote to the file at `path`, where there is one; anything else in it is a problem."""
+        document = self.optional(path)
+        if document is not None:
+            self.problems += problems_from(_not_digests(document), document)
+        return document
+
     def folder(self, endpoints: Path) -> dict[str, Written | None]:
         """The endpoint files by name, in alphabetical order; None for one that cannot be read."""
         if not endpoints.is_dir():
@@ -166,6 +173,19 @@ def _configured(stack: Written, config: Mapping[str, object]) -> Written:
             merging.reconciled(there, said, path) if there else written(said, file=merging.CONFIGURATION, path=path)
         )
     return stack.with_entries(entries)
+
+
+def _not_digests(document: Written) -> Iterator[Finding]:
+    """Entries that are no {version: {sha256: digest}}, without which an artifact would pass for not yet known."""
+    for name, versions in (document.fields or {}).items():
+        entries = {(name,): versions} if not versions.fields else {(name, key): e for key, e in versions.fields.items()}
+        for path, entry in entries.items():
+            if entry.child("sha256") is None:
+                yield Finding(
+                    path=path,
+                    message="is not what training writes, {version: {sha256: digest}}",
+                    fix="train again, or remove the file",
+                )
 
 
 def _in_stack(problem: Problem) -> Problem:

@@ -36,7 +36,7 @@ def load(
     document = work.stack(stack_file, config or {})
     stack = work.settings(document) if document else None
     overrides = document.child("endpoints") if document else None
-    merged = work.merged(files, overrides, work.optional(digests or root / DIGESTS))
+    merged = work.merged(files, overrides, work.digests(digests or root / DIGESTS))
     checked = {name: spec for name, whole in merged.items() if (spec := work.endpoint(name, whole))}
     if document and stack:
         checked = work.placed(checked, stack, document)
