@@ -126,6 +126,7 @@ def _configure(job: Job, monitor: Monitor, engine: Engine) -> None:
         root_directory=str(job.root),
     )
     pulumi.runtime.configure(settings)
+    pulumi.runtime.settings.set_root_resource(None)  # type: ignore[arg-type] # of mocks, whose caller plans as well
     pulumi.runtime.set_all_config(dict(job.config), sorted(job.secret_keys))
 
 

@@ -202,3 +202,28 @@ def test_a_plan_survives_the_way_between_processes(planned: Callable[..., Plan],
     made = planned(name, config={"password": "planted-planted"})
 
     assert load_plan(dump_plan(made)) == made
+
+
+def test_a_program_is_planned_where_mocks_were_set(write: Write) -> None:
+    """A test suite may use the SDK's own mocks beside plans: their root stack is not the planned program's."""
+    import asyncio
+    import contextvars
+
+    class Nothing(pulumi.runtime.Mocks):
+        def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[object, object]]:
+            return "", {}
+
+        def call(self, args: pulumi.runtime.MockCallArgs) -> dict[object, object]:
+            return {}
+
+    def planned() -> Plan:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        pulumi.runtime.set_mocks(Nothing())
+        try:
+            return plan(load_project(write("import pulumi\npulumi.export('answer', 42)\n")), "dev")
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    assert contextvars.copy_context().run(planned).outputs == {"answer": 42}
