@@ -44,10 +44,10 @@ lint: .venv/.dev ## Format, lint, strict types, who may import whom, dependencie
 	$(BIN)/deptry components/hybridml policies/hybridml_policies
 	$(BIN)/pytest -q tests/house/test_documents.py tests/house/test_locks.py tests/house/test_packaging.py
 
-test: .venv/.dev components/.venv/.installed ## What CI runs; ends with what was skipped and why
+test: lint components/.venv/.installed ## Lint, then what CI runs; ends with what was skipped and why
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
-test-full: .venv/.dev components/.venv/.installed ## Every test, the slow ones included
+test-full: lint components/.venv/.installed ## Lint, then every test, the slow ones included
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 bench: .venv/.dev ## Speed and memory beside their baselines, measured in the same run
