@@ -10,7 +10,7 @@ from hybridml.targets.base import Promise, Promises, Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hybridml.spec import EndpointSpec
+    from hybridml.spec import AwsTarget, EndpointSpec, GcpTarget, KubernetesTarget
 
 
 def asks(spec: EndpointSpec) -> dict[Promise, str]:
@@ -36,6 +36,11 @@ def refuse(kind: str, promises: Promises, name: str, spec: EndpointSpec) -> list
 def refusal(kind: str, name: str, path: str, answer: Refusal) -> Problem:
     """The problem that says: `<kind> <reason>: <fix>`, at `path` of endpoint `name`."""
     return Problem(path=f"{name}.{path}", message=f"{kind} {answer.reason}", fix=answer.fix)
+
+
+def serving_image(spec: EndpointSpec, target: AwsTarget | GcpTarget | KubernetesTarget) -> str | None:
+    """The image that serves the endpoint: its own, else the target's for the default runtime."""
+    return spec.runtime.image or (target.serving_image if spec.runtime.kind == "mlflow" else None)
 
 
 def overflow(name: str, spec: EndpointSpec) -> list[Problem]:

@@ -11,13 +11,13 @@ import pulumi
 import pulumi_aws as aws
 
 from hybridml.provider.sdk import DeploymentPolicyArgs, SageMakerDeployment, SageMakerDeploymentArgs
+from hybridml.targets.asks import serving_image
 from hybridml.targets.aws import alarms
 from hybridml.targets.aws.guardrails import guard
 from hybridml.targets.aws.identity import Permissions, WorkloadIdentity, WorkloadIdentityArgs, log_group
 from hybridml.targets.aws.machines import machine
 from hybridml.targets.aws.models import container, location
 from hybridml.targets.aws.names import endpoint_tags, repository, sagemaker_name, version_tags
-from hybridml.targets.aws.promises import serving_image
 from hybridml.targets.aws.scaling import Load, scale
 from hybridml.targets.aws.storage import ArtifactStore, ArtifactStoreArgs
 from hybridml.targets.aws.variants import capture_config, production_variants, shadow_variants

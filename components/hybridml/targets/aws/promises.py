@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hybridml.errors import Problem
-from hybridml.targets.asks import refusal, refuse
+from hybridml.targets.asks import refusal, refuse, serving_image
 from hybridml.targets.aws.guardrails import deployment_refusals
 from hybridml.targets.aws.machines import GIB, machine
 from hybridml.targets.aws.names import repository
@@ -127,11 +127,6 @@ def _runtime(spec: EndpointSpec, target: AwsTarget) -> Refused:
         yield "runtime.routes.predict", fixed
     if routes and routes.health != "/ping":
         yield "runtime.routes.health", fixed
-
-
-def serving_image(spec: EndpointSpec, target: AwsTarget) -> str | None:
-    """The image that serves the endpoint: its own, else the target's for the default runtime."""
-    return spec.runtime.image or (target.serving_image if spec.runtime.kind == "mlflow" else None)
 
 
 def _machine(spec: EndpointSpec, target: AwsTarget) -> Refused:

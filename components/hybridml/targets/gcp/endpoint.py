@@ -16,6 +16,7 @@ from hybridml.provider.sdk import (
     VertexModel,
     VertexModelArgs,
 )
+from hybridml.targets.asks import serving_image
 from hybridml.targets.base import EndpointOutputs
 from hybridml.targets.gcp import alarms
 from hybridml.targets.gcp.capture import CaptureTable, CaptureTableArgs
@@ -30,7 +31,6 @@ from hybridml.targets.gcp.names import (
     short_name,
     version_labels,
 )
-from hybridml.targets.gcp.promises import serving_image
 from hybridml.targets.gcp.storage import location
 
 if TYPE_CHECKING:

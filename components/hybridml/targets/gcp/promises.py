@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hybridml.errors import Problem
-from hybridml.targets.asks import refusal, refuse
+from hybridml.targets.asks import refusal, refuse, serving_image
 from hybridml.targets.base import KEEPS, Keeps, Promise, Refusal
 from hybridml.targets.gcp.machines import GIB, accelerator, machine, takes
 
@@ -111,11 +111,6 @@ def _runtime(spec: EndpointSpec, target: GcpTarget) -> Refused:
             "runtime.image",
             Refusal(f"pulls no image from outside Artifact Registry: {image}", "copy the image there, same digest"),
         )
-
-
-def serving_image(spec: EndpointSpec, target: GcpTarget) -> str | None:
-    """The image that serves the endpoint: its own, else the target's for the default runtime."""
-    return spec.runtime.image or (target.serving_image if spec.runtime.kind == "mlflow" else None)
 
 
 def _machine(spec: EndpointSpec, target: GcpTarget) -> Refused:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from hybridml.targets.asks import serving_image
 from hybridml.targets.base import EndpointOutputs
 from hybridml.targets.kubernetes import network, objects, pods, routing
 from hybridml.targets.kubernetes.artifacts import is_remote, source
 from hybridml.targets.kubernetes.labels import labels, object_name, residency, selector
-from hybridml.targets.kubernetes.promises import serving_image
 
 if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec, KubernetesTarget

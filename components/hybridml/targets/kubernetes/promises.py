@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hybridml.errors import Problem
-from hybridml.targets.asks import refusal, refuse
+from hybridml.targets.asks import refusal, refuse, serving_image
 from hybridml.targets.base import KEEPS, Keeps, Promise, Refusal
 from hybridml.targets.kubernetes.artifacts import is_claim, is_registry, is_remote
 
@@ -111,11 +111,6 @@ def _runtime(spec: EndpointSpec, target: KubernetesTarget) -> Refused:
                 "leave the type out and set node_selector of the target",
             ),
         )
-
-
-def serving_image(spec: EndpointSpec, target: KubernetesTarget) -> str | None:
-    """The image that serves the endpoint: its own, else the target's for the default runtime."""
-    return spec.runtime.image or (target.serving_image if spec.runtime.kind == "mlflow" else None)
 
 
 def _artifacts(spec: EndpointSpec, target: KubernetesTarget) -> Refused:
