@@ -341,3 +341,19 @@ def test_a_service_that_moves_to_another_port_serves_until_the_new_one_does(engi
     assert (changes.deleteBeforeReplace, "port" in changes.replaces) == (False, True)
     assert get(int(str(started(engine, moved)["port"]).removesuffix(".0")), "/")[0] == 200
     assert get(int(before["port"]), "/")[0] == 200
+
+
+def test_a_task_that_runs_once_ends_with_its_first_success(run: Path) -> None:
+    """A failure is followed by another start, status 0 by none: the supervision ends, no process is left."""
+    script = 'import os,sys; again = os.path.exists("ran"); open("ran", "w").close(); sys.exit(0 if again else 3)'
+    folder = run / "once"
+    folder.mkdir(parents=True)
+    argv = [sys.executable, "-S", "-c", script]
+    processes.launch(folder, Task(argv=argv, cwd=str(run), env={}, first_delay=0.1, once=True))
+
+    eventually(lambda: (folder / "status.json").exists() and not processes.held(folder))
+    ended = processes.status(folder)
+    assert ended is not None
+    assert (ended.phase, ended.restarts, ended.last_exit) == ("stopped", 1, "ended with status 0")
+    assert mentioning(str(folder)) == []
+    (run / "ran").unlink()

@@ -63,6 +63,8 @@ class Task:
     """Seconds between restarts at most."""
     stable_after: float = 60.0
     """A run of that many seconds sets the delay back."""
+    once: bool = False
+    """Exit status 0 ends the supervision; any other end starts the child again."""
 
 
 def start_time(pid: int) -> str:
@@ -175,6 +177,7 @@ class Supervisor:
         self._stopping = False
         self._restarts = 0
         self._last_exit = ""
+        self._last_status: int | None = None
         self._delay = task.first_delay
 
     def run(self) -> None:
@@ -197,7 +200,7 @@ class Supervisor:
             self._status("running", child.pid)
             self._watch(child)
             self._stop_group(child)
-        if self._stopping:
+        if self._stopping or self._finished(child):
             return
         self._restarts += 1
         if time.monotonic() - began >= self._task.stable_after:
@@ -205,6 +208,11 @@ class Supervisor:
         self._status("waiting")
         self._sleep(self._delay)
         self._delay = min(self._delay * 2, self._task.longest_delay)
+
+    def _finished(self, child: subprocess.Popen[bytes] | None) -> bool:
+        """Whether a task that runs once has done its work; nothing is started again then."""
+        self._stopping = self._task.once and child is not None and self._last_status == 0
+        return self._stopping
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         if self._task.socket:
@@ -243,6 +251,7 @@ class Supervisor:
         code = _reap().get(pid)
         if code is None:
             return False
+        self._last_status = code
         self._last_exit = f"ended with status {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
         return True
 
