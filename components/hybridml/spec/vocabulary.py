@@ -59,6 +59,8 @@ class Strategy(StrEnum):
     """How traffic moves to a new version."""
 
     CANARY = "canary"
+    LINEAR = "linear"
+    BLUE_GREEN = "blue-green"
     ALL_AT_ONCE = "all-at-once"
 
 

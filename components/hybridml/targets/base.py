@@ -41,6 +41,8 @@ class Promise(StrEnum):
     AUTOSCALING = "scaling.max"
     SCHEDULES = "scaling.schedules"
     ROLLOUT_CANARY = "rollout.strategy=canary"
+    ROLLOUT_LINEAR = "rollout.strategy=linear"
+    ROLLOUT_BLUE_GREEN = "rollout.strategy=blue-green"
     ROLLOUT_ALL_AT_ONCE = "rollout.strategy=all-at-once"
     ROLLOUT_GATES = "rollout.abort_on"
     CAPTURE = "capture"

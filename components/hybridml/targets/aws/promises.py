@@ -53,6 +53,8 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.AUTOSCALING: KEEPS,
     Promise.SCHEDULES: Refusal("has no scaling schedules in this release", "remove scaling.schedules for this stack"),
     Promise.ROLLOUT_CANARY: KEEPS,
+    Promise.ROLLOUT_LINEAR: KEEPS,
+    Promise.ROLLOUT_BLUE_GREEN: KEEPS,
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
     Promise.ROLLOUT_GATES: KEEPS,
     Promise.CAPTURE: KEEPS,

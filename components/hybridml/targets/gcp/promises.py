@@ -18,6 +18,10 @@ _MONITOR = Refusal(
     "runs no monitors in this release", "leave it out for this stack and run the check on the captured requests"
 )
 _ROUTER = "put a router in front, or place the endpoint on kubernetes"
+_STEPS = Refusal(
+    "moves no traffic step by step and rolls nothing back by itself",
+    "set rollout.strategy: all-at-once for this stack and shift the weights yourself",
+)
 
 PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.REALTIME: KEEPS,
@@ -42,8 +46,10 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.SHADOW: Refusal("has no shadow traffic", f"remove traffic.shadow for this stack; {_ROUTER}"),
     Promise.AUTOSCALING: KEEPS,
     Promise.SCHEDULES: Refusal("has no scaling schedules", "remove scaling.schedules for this stack"),
-    Promise.ROLLOUT_CANARY: Refusal(
-        "moves no traffic step by step and rolls nothing back by itself",
+    Promise.ROLLOUT_CANARY: _STEPS,
+    Promise.ROLLOUT_LINEAR: _STEPS,
+    Promise.ROLLOUT_BLUE_GREEN: Refusal(
+        "rolls nothing back by itself",
         "set rollout.strategy: all-at-once for this stack and shift the weights yourself",
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,

@@ -23,6 +23,11 @@ _REALTIME = Refusal(
 _MONITOR = Refusal("runs no monitors in this release", "leave it out for this stack")
 _CUSTOM = "use runtime.kind: custom with the image, its port and its routes"
 
+_STEPS = Refusal(
+    "moves no traffic step by step in this release",
+    "set rollout: {strategy: all-at-once, steps: null} for this stack and shift the weights yourself",
+)
+
 PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.REALTIME: KEEPS,
     Promise.SERVERLESS: _REALTIME,
@@ -44,9 +49,11 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
         "adds no replicas by load in this release", "set scaling.max to scaling.min for this stack"
     ),
     Promise.SCHEDULES: Refusal("has no scaling schedules in this release", "remove scaling.schedules for this stack"),
-    Promise.ROLLOUT_CANARY: Refusal(
-        "moves no traffic step by step in this release",
-        "set rollout: {strategy: all-at-once, steps: null} for this stack and shift the weights yourself",
+    Promise.ROLLOUT_CANARY: _STEPS,
+    Promise.ROLLOUT_LINEAR: _STEPS,
+    Promise.ROLLOUT_BLUE_GREEN: Refusal(
+        "keeps no old version to go back to in this release",
+        "set rollout: {strategy: all-at-once, abort_on: null} for this stack and shift the weights yourself",
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
     Promise.ROLLOUT_GATES: Refusal(

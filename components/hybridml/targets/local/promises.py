@@ -20,6 +20,9 @@ _RUNTIME = Refusal(
     "set `runtime.kind: mlflow`, or place the endpoint on kubernetes",
 )
 _MODE = Refusal("answers while the caller waits", "set `mode: realtime`, or place the endpoint on a cloud")
+_AT_ONCE = Refusal(
+    "moves traffic at once, when the new version is healthy", "set `rollout: {strategy: all-at-once}` in this stack"
+)
 
 PROMISES: Promises = {
     Promise.REALTIME: KEEPS,
@@ -45,9 +48,9 @@ PROMISES: Promises = {
     Promise.ROLLOUT_GATES: Refusal(
         "watches no gates of a rollout", "leave them out in this stack: `rollout: {abort_on: null}`"
     ),
-    Promise.ROLLOUT_CANARY: Refusal(
-        "moves traffic at once, when the new version is healthy", "set `rollout: {strategy: all-at-once}` in this stack"
-    ),
+    Promise.ROLLOUT_CANARY: _AT_ONCE,
+    Promise.ROLLOUT_LINEAR: _AT_ONCE,
+    Promise.ROLLOUT_BLUE_GREEN: _AT_ONCE,
     Promise.CAPTURE: Refusal("keeps no requests in this release", "leave it out in this stack: `capture: null`"),
     Promise.DRIFT: _MONITORED,
     Promise.DATA_QUALITY: _MONITORED,

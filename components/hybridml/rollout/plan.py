@@ -1,0 +1,79 @@
+"""The plan of one rollout: steps, times, gates, and the confidence of its verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from hybridml.spec.vocabulary import Strategy
+
+if TYPE_CHECKING:
+    from hybridml.spec.traffic import Rollout
+
+CONFIDENCE: Final = 0.95
+"""Confidence of the absolute gates where no comparison states one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """What ends a rollout; None switches a gate off."""
+
+    error_rate: float | None = None
+    """Share of failed requests, 0 to 1, that the new version must not exceed."""
+    p99_ms: float | None = None
+    """99th percentile of the latency, in milliseconds, that it must not exceed."""
+    worse_than_champion: float | None = None
+    """Confidence, above 0.5 and below 1, at which it must not be worse than the version in charge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutPlan:
+    """Steps, times and gates. JSON holds it through `to_mapping` and `from_mapping`."""
+
+    strategy: Strategy
+    """`canary`, `linear`, `blue-green` or `all-at-once`."""
+    steps: tuple[float, ...]
+    """Percent of the variant's own weight, ascending; 100 only for blue-green, none for all-at-once."""
+    interval: float
+    """Seconds between two looks at the gates."""
+    bake: float
+    """Seconds that a step lasts at least."""
+    max_bake: float
+    """Seconds after which a step that is not passed is given up."""
+    min_requests: int
+    """Requests that the new version must have answered in a step before the step is judged."""
+    gates: Gates
+    """What ends the rollout."""
+    confidence: float = CONFIDENCE
+    """Confidence of every verdict, for all looks, steps and comparisons of the rollout together."""
+
+    @classmethod
+    def of(cls, rollout: Rollout) -> Self:
+        """The plan that carries out what a spec asks for."""
+        asked, gated = rollout.abort_on, rollout.strategy is not Strategy.ALL_AT_ONCE
+        gates = Gates(error_rate=asked.error_rate, p99_ms=asked.p99_ms, worse_than_champion=asked.worse_than_champion)
+        blue_green = rollout.strategy is Strategy.BLUE_GREEN
+        return cls(
+            strategy=rollout.strategy,
+            steps=(100.0,) if blue_green else tuple(float(step) for step in rollout.steps),
+            interval=float(rollout.interval.seconds),
+            bake=float(rollout.bake.seconds),
+            max_bake=float(rollout.max_bake.seconds),
+            min_requests=rollout.min_requests,
+            gates=gates if gated else Gates(),
+            confidence=asked.worse_than_champion or CONFIDENCE,
+        )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """The plan that `to_mapping` wrote. Errors: `KeyError`, `TypeError` or `ValueError` for anything else."""
+        known = dict(mapping)
+        known["strategy"] = Strategy(known["strategy"])
+        known["steps"] = tuple(float(step) for step in known["steps"])
+        known["gates"] = Gates(**known["gates"])
+        return cls(**known)
+
+    def to_mapping(self) -> dict[str, object]:
+        """Plain values that JSON can hold."""
+        return {**asdict(self), "strategy": str(self.strategy), "steps": list(self.steps)}
