@@ -33,7 +33,8 @@ def test_every_version_has_its_replicas_on_sockets(plan_of: PlanOf) -> None:
     assert server.inputs["socket"] is True
     assert "port" not in server.inputs
     assert server.inputs["argv"][0] == sys.executable
-    assert server.inputs["argv"][2:6] == ["uvicorn", "mlflow.pyfunc.scoring_server.app:app", "--uds", "{socket}"]
+    assert server.inputs["argv"][2:5] == ["uvicorn", "--factory", "hybridml.jobs.serve:application"]
+    assert server.inputs["argv"][5:7] == ["--uds", "{socket}"]
     assert server.inputs["env"]["__pyfunc_model_path__"] == str(planned.root / ".hybridml/local/artifacts/churn/3")
     assert server.inputs["health"] == {"path": "/ping"}
     assert server.inputs["triggers"]["artifact"]

@@ -25,12 +25,13 @@ _QUIET = {
 
 
 def model_server() -> list[str]:
-    """The MLflow scoring server on the socket that its supervisor allocates, run by this program's interpreter."""
+    """A server of MLflow's scoring protocol on the socket that its supervisor allocates, run by this program's interpreter."""
     return [
         sys.executable,
         "-m",
         "uvicorn",
-        "mlflow.pyfunc.scoring_server.app:app",
+        "--factory",
+        "hybridml.jobs.serve:application",
         "--uds",
         "{socket}",
         "--log-level",
