@@ -23,6 +23,14 @@ VARIANT = {
 INPUTS: dict[str, dict[str, Any]] = {
     "EnvoyConfig": {"directory": "/w", "clusters": CLUSTERS, "routes": ROUTES, "admin": "/a", "timeout": "5s"},
     "HostFile": {"path": "/nowhere/file", "content": "text", "mode": "0640"},
+    "HostJob": {
+        "argv": ["program", "argument"],
+        "directory": "/nowhere/run",
+        "env": {"TOKEN": "value", "OTHER": "plain"},
+        "outputs": ["/nowhere/out/manifest.json"],
+        "timeout": "5m",
+        "triggers": {"model": SHA},
+    },
     "HostKey": {"path": "/nowhere/key", "algorithm": "RS256"},
     "HostService": {
         "argv": ["server", "{socket}"],
@@ -78,6 +86,7 @@ INPUTS: dict[str, dict[str, Any]] = {
 COMPUTED: dict[str, dict[str, Any]] = {
     "EnvoyConfig": {"version": "v"},
     "HostFile": {"sha256": SHA},
+    "HostJob": {"exitStatus": 0, "log": "/nowhere/run/i/log", "finished": "2026-01-01T00:00:00+00:00"},
     "HostKey": {"kid": "k", "jwks": "{}"},
     "HostService": {"pid": 7, "started": "boot/1", "socketPath": "i/socket", "log": "/nowhere/run/i/log"},
     "ModelVersion": {"registryVersion": "1"},

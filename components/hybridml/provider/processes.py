@@ -110,6 +110,13 @@ def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
 
 def stop(folder: Path, grace: float) -> None:
     """Stop the service of `folder` and remove the folder; nothing happens when both are gone."""
+    halt(folder, grace)
+    if not folder.is_symlink():
+        remove(folder)
+
+
+def halt(folder: Path, grace: float) -> None:
+    """Stop what is supervised in `folder`; its log stays."""
     known = {pid: supervisor.start_time(pid) for pid in _holders(folder)}
     if held(folder):
         _signal(folder, signal.SIGTERM)
@@ -119,8 +126,6 @@ def stop(folder: Path, grace: float) -> None:
             raise ResourceError(f"the service in {folder} does not stop; its processes are stuck in the kernel")
     for pid, started in known.items():
         _wait_until(functools.partial(_gone, pid, started), _BEYOND_GRACE)
-    if not folder.is_symlink():
-        remove(folder)
 
 
 def _signal(folder: Path, number: int) -> None:

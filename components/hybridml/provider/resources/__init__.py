@@ -8,6 +8,7 @@ from typing import Any
 from hybridml.provider.resource import Resource
 from hybridml.provider.resources.envoy_config import EnvoyConfig
 from hybridml.provider.resources.host_file import HostFile
+from hybridml.provider.resources.host_job import HostJob
 from hybridml.provider.resources.host_key import HostKey
 from hybridml.provider.resources.host_service import HostService
 from hybridml.provider.resources.model_version import ModelVersion
@@ -17,6 +18,7 @@ from hybridml.provider.resources.vertex import VertexDeployment, VertexModel
 _ALL: tuple[type[Resource[Any, Any]], ...] = (
     EnvoyConfig,
     HostFile,
+    HostJob,
     HostKey,
     HostService,
     ModelVersion,

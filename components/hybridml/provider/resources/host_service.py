@@ -16,6 +16,7 @@ from hybridml.provider import durations, processes
 from hybridml.provider.files import make_folder
 from hybridml.provider.http_local import Address, connected, get
 from hybridml.provider.resource import Checked, Context, Resource
+from hybridml.provider.resources.process_inputs import names_are_names, text_is_text
 from hybridml.provider.shape import Failure, camel, wanted
 from hybridml.provider.supervisor import Task
 from hybridml.provider.unknown import holds_unknown, same
@@ -83,20 +84,6 @@ def _placeholder_needs_a_socket(inputs: HostServiceInputs) -> Iterator[Failure]:
         yield Failure(path="socket", reason="must be true, since `{socket}` is used")
 
 
-def _text_is_text(inputs: HostServiceInputs) -> Iterator[Failure]:
-    arguments = ((f"argv[{position}]", text) for position, text in enumerate(inputs.argv))
-    variables = ((f'env["{name}"]', text) for name, text in inputs.env.items())
-    for path, text in (*arguments, *variables):
-        if "\0" in text:
-            yield Failure(path=path, reason="must not contain a NUL character")
-
-
-def _names_are_names(inputs: HostServiceInputs) -> Iterator[Failure]:
-    for name in inputs.env:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            yield Failure(path=f'env["{name}"]', reason="is not a name of an environment variable")
-
-
 class HostService(Resource[HostServiceInputs, HostServiceState]):
     """A supervised process: start, health wait, restart on crash, rotated log, clean stop of the whole group.
 
@@ -113,7 +100,7 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         {"argv", "directory", "env", "port", "socket", "stop_grace", "log_bytes", "log_files", "triggers", "instance"}
     )
     public = frozenset({"instance", "pid", "started", "socket_path", "url", "log"})
-    rules = (_one_address, _health_needs_an_address, _placeholder_needs_a_socket, _text_is_text, _names_are_names)
+    rules = (_one_address, _health_needs_an_address, _placeholder_needs_a_socket, text_is_text, names_are_names)
     foresight: ClassVar[Mapping[str, Any]] = {
         "socket_path": lambda inputs: f"{inputs.instance}/{SOCKET}" if inputs.socket else None,
         "url": lambda inputs: None if inputs.port is None else f"http://127.0.0.1:{inputs.port}",

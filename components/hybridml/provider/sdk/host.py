@@ -128,6 +128,65 @@ class HostService(OwnResource):
 
 
 @arguments
+class HostJobArgs:
+    """What a program that runs to its end is asked for."""
+
+    argv: pulumi.Input[Sequence[pulumi.Input[str]]]
+    """Program and arguments."""
+    directory: pulumi.Input[str]
+    """Working directory; the job's log lies in a folder of its own below it."""
+    env: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    """Environment variables beyond PATH, HOME, LANG, TZ and TMPDIR; may be secret."""
+    outputs: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None
+    """Paths that the program has to write; it runs again when one of them is gone."""
+    timeout: pulumi.Input[str] | None = None
+    """How long it may run, `1h` by default."""
+    stop_grace: pulumi.Input[str] | None = None
+    """How long the process group may take to leave after SIGTERM before SIGKILL, `10s` by default."""
+    log_bytes: pulumi.Input[int] | None = None
+    """Size at which the log is rotated, 10 MiB by default; one rotated log is kept."""
+    triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+    """Any values whose change runs it again: digests of the files it reads."""
+
+
+class HostJob(OwnResource):
+    """A program that ran to its end: once, and again whenever something it is given changes.
+
+    It is stopped, with its whole process group, when the run that asked for it is cancelled or dies. A program that
+    was interrupted runs again, so it has to be one that may.
+    Errors: the run fails with the last lines of the log when the program does, or does not end in time.
+    """
+
+    instance: pulumi.Output[str]
+    """Name of the job's folder in `directory`."""
+    exit_status: pulumi.Output[int]
+    """Exit status of the program, 0."""
+    log: pulumi.Output[str]
+    """Path of the log."""
+    finished: pulumi.Output[str]
+    """When it ended, ISO 8601 in UTC."""
+    argv: pulumi.Output[Sequence[str]]
+    """Program and arguments."""
+    directory: pulumi.Output[str]
+    """Working directory."""
+    env: pulumi.Output[Mapping[str, str]]
+    """Environment variables as asked for."""
+    outputs: pulumi.Output[Sequence[str]]
+    """Paths that the program wrote."""
+    timeout: pulumi.Output[str]
+    """How long it may run."""
+    stop_grace: pulumi.Output[str]
+    """How long the process group may take to leave."""
+    log_bytes: pulumi.Output[int]
+    """Size at which the log is rotated."""
+    triggers: pulumi.Output[Mapping[str, str]]
+    """Values whose change runs it again."""
+
+    def __init__(self, name: str, args: HostJobArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, args, opts)
+
+
+@arguments
 class HostKeyArgs:
     """What a signing key on this machine is asked for."""
 
