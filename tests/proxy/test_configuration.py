@@ -29,7 +29,7 @@ def test_header_routes_come_before_the_split(traffic: Traffic) -> None:
         "path": "/invocations",
         "headers": [{"name": "x-cohort", "string_match": {"exact": "beta"}}],
     }
-    assert first["route"]["cluster"] == "version-4"
+    assert first["route"]["cluster"] == "direct-4"
 
 
 def test_shadow_has_a_cluster_of_its_own(traffic: Traffic) -> None:

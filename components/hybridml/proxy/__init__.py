@@ -10,7 +10,18 @@ from __future__ import annotations
 from hybridml.proxy.bootstrap import Authentication, Listener, bootstrap
 from hybridml.proxy.clusters import Upstream, clusters
 from hybridml.proxy.message import Message, discovery, to_json
-from hybridml.proxy.routes import VERSION_HEADER, HeaderRoute, Shadow, Traffic, routes
+from hybridml.proxy.routes import HeaderRoute, Shadow, Traffic, routes
+from hybridml.proxy.split import (
+    VERSION_HEADER,
+    ServedVariant,
+    Share,
+    Variants,
+    divided,
+    marked,
+    moving,
+    shares,
+    variants_of,
+)
 
 __all__ = [
     "VERSION_HEADER",
@@ -18,12 +29,20 @@ __all__ = [
     "HeaderRoute",
     "Listener",
     "Message",
+    "ServedVariant",
     "Shadow",
+    "Share",
     "Traffic",
     "Upstream",
+    "Variants",
     "bootstrap",
     "clusters",
     "discovery",
+    "divided",
+    "marked",
+    "moving",
     "routes",
+    "shares",
     "to_json",
+    "variants_of",
 ]

@@ -54,6 +54,7 @@ def bootstrap(listener: Listener) -> Message:
         "dynamic_resources": {"cds_config": _watched(listener.directory, listener.clusters_file)},
         "static_resources": {"listeners": [_listener(listener)]},
         "overload_manager": _overload(),
+        "stats_flush_on_admin": True,
     }
 
 

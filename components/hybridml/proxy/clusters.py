@@ -26,37 +26,49 @@ class Upstream:
     """Unix sockets of the servers, absolute or relative to Envoy's working directory; at most 107 bytes each."""
     shadow: bool = False
     """These servers are sent copies; what they answer is thrown away and counted apart."""
+    revision: str = ""
+    """Name of the version's bytes, after which its clusters are called; the version itself when empty."""
 
     @property
-    def cluster(self) -> str:
-        """Name of the cluster, which is also its name in Envoy's statistics."""
-        return shadow_name(self.version) if self.shadow else cluster_name(self.version)
+    def clusters(self) -> tuple[str, ...]:
+        """Names of the clusters, which are also their names in Envoy's statistics."""
+        revision = self.revision or self.version
+        return (shadow_name(revision),) if self.shadow else (cluster_name(revision), direct_name(revision))
 
 
-def cluster_name(version: str) -> str:
-    """Name of the cluster that answers for `version`."""
-    return f"version-{version}"
+def cluster_name(revision: str) -> str:
+    """Name of the cluster that answers what the weighted split sends to `revision`, and nothing else."""
+    return f"version-{revision}"
 
 
-def shadow_name(version: str) -> str:
-    """Name of the cluster that gets copies for `version`."""
-    return f"shadow-{version}"
+def direct_name(revision: str) -> str:
+    """Name of the cluster that answers what no weight decides: header routes and pings.
+
+    It has the same servers; counted apart, since neither says how a version does on the traffic that it is to take.
+    """
+    return f"direct-{revision}"
+
+
+def shadow_name(revision: str) -> str:
+    """Name of the cluster that gets copies for `revision`."""
+    return f"shadow-{revision}"
 
 
 def clusters(upstreams: Iterable[Upstream]) -> list[Message]:
     """Every cluster, sorted by name."""
-    return [_cluster(upstream) for upstream in sorted(upstreams, key=lambda upstream: upstream.cluster)]
+    named = {name: upstream for upstream in upstreams for name in upstream.clusters}
+    return [_cluster(name, named[name]) for name in sorted(named)]
 
 
-def _cluster(upstream: Upstream) -> Message:
+def _cluster(name: str, upstream: Upstream) -> Message:
     return typed(
         "envoy.config.cluster.v3.Cluster",
-        name=upstream.cluster,
+        name=name,
         type="STATIC",
         lb_policy="LEAST_REQUEST",
         connect_timeout=f"{CONNECT_SECONDS}s",
         load_assignment={
-            "cluster_name": upstream.cluster,
+            "cluster_name": name,
             "endpoints": [{"lb_endpoints": [_server(socket) for socket in upstream.sockets]}],
         },
         typed_extension_protocol_options={_HTTP_OPTIONS: _protocol()},

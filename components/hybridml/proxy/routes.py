@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hybridml.proxy.clusters import cluster_name, shadow_name
+from hybridml.proxy.clusters import direct_name, shadow_name
 from hybridml.proxy.message import Message, extension, percent, typed
+from hybridml.proxy.split import Share, names, weighted
 
 ROUTE_NAME = "endpoint"
 """Name under which the listener asks for its routes."""
-VERSION_HEADER = "x-hybridml-version"
-"""Response header that names the version that answered."""
 PREDICT_PATH = "/invocations"
 PING_PATH = "/ping"
 TIMEOUT_SECONDS = 60
@@ -52,6 +51,12 @@ class Traffic:
     """Groups whose members may call; empty: nobody."""
     header_routes: tuple[HeaderRoute, ...] = field(default=())
     shadow: Shadow | None = None
+    revisions: Mapping[str, str] = field(default_factory=dict)
+    """Version to the name of its bytes, after which its clusters are called; the version itself where none is said."""
+
+    def revision(self, version: str) -> str:
+        """What the clusters of `version` are called after."""
+        return self.revisions.get(version, version)
 
     def versions(self) -> frozenset[str]:
         """Every version that answers: by weight or by header route."""
@@ -85,8 +90,8 @@ def _by_header(traffic: Traffic) -> list[Message]:
         {
             "name": f"header-{route.version}-{position}",
             "match": {"path": PREDICT_PATH, "headers": [_exactly(*pair) for pair in sorted(route.headers.items())]},
-            "route": {"cluster": cluster_name(route.version), **_action(traffic)},
-            "response_headers_to_add": [_names(route.version)],
+            "route": {"cluster": direct_name(traffic.revision(route.version)), **_action(traffic)},
+            "response_headers_to_add": [names(route.version)],
         }
         for position, route in enumerate(traffic.header_routes)
     ]
@@ -96,7 +101,7 @@ def _by_weight(traffic: Traffic) -> Message:
     return {
         "name": "split",
         "match": {"path": PREDICT_PATH},
-        "route": {"weighted_clusters": _split(traffic), **_action(traffic)},
+        "route": {"weighted_clusters": weighted(_shares(traffic)), **_action(traffic)},
     }
 
 
@@ -105,30 +110,25 @@ def _ping(traffic: Traffic) -> Message:
     return {
         "name": "ping",
         "match": {"path": PING_PATH},
-        "route": {"weighted_clusters": _split(traffic), **_patience()},
+        "route": {"weighted_clusters": weighted(_shares(traffic), direct=True), **_patience()},
     }
 
 
-def _split(traffic: Traffic) -> Message:
-    shares = [
-        {
-            "name": cluster_name(version),
-            "weight": weight,
-            "response_headers_to_add": [_names(version)],
-        }
+def _shares(traffic: Traffic) -> list[Share]:
+    return [
+        Share(version=version, revision=traffic.revision(version), units=weight)
         for version, weight in sorted(traffic.weights.items())
         if weight
     ]
-    return {"clusters": shares}
 
 
 def _action(traffic: Traffic) -> Message:
-    mirrored = [_mirror(traffic.shadow)] if traffic.shadow else []
+    mirrored = [_mirror(traffic.shadow, traffic.revision(traffic.shadow.version))] if traffic.shadow else []
     return {**_patience(), "request_mirror_policies": mirrored} if mirrored else _patience()
 
 
-def _mirror(shadow: Shadow) -> Message:
-    return {"cluster": shadow_name(shadow.version), "runtime_fraction": percent(shadow.sample)}
+def _mirror(shadow: Shadow, revision: str) -> Message:
+    return {"cluster": shadow_name(revision), "runtime_fraction": percent(shadow.sample)}
 
 
 def _patience() -> Message:
@@ -153,13 +153,6 @@ def _patience() -> Message:
 
 def _exactly(name: str, value: str) -> Message:
     return {"name": name, "string_match": {"exact": value}}
-
-
-def _names(version: str) -> Message:
-    return {
-        "header": {"key": VERSION_HEADER, "value": version},
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-    }
 
 
 def _only(groups: tuple[str, ...]) -> Message:
