@@ -316,3 +316,46 @@ def test_specs_are_frozen() -> None:
     """Nobody changes a specification after it was checked."""
     with pytest.raises(ValidationError, match="frozen"):
         endpoint().owner = "other"
+
+
+def test_a_schedule_that_never_begins_is_refused() -> None:
+    """A day that no month has, a range that runs backwards, a step of nothing: each is named, with a way out."""
+    schedule = {"min": 0, "max": 1}
+    for cron, reason in {
+        "0 0 30 2 *": "bad day-of-month",
+        "0 20-8 * * *": "bad hour",
+        "*/0 * * * *": "bad minute",
+    }.items():
+        (said,) = refusals(scaling={"schedules": [{"cron": cron, **schedule}]})
+        assert said.startswith(f"iris.scaling.schedules.0.cron: '{cron}' never begins: {reason} (")
+    assert endpoint(scaling={"schedules": [{"cron": "0 0 29 2 *", **schedule}]})
+
+
+def test_a_time_zone_is_one_of_the_database() -> None:
+    """A name that the time zone database lacks is refused, with the name that was meant where one is near."""
+    schedule = {"cron": "0 20 * * *", "min": 0, "max": 1}
+
+    assert refusals(scaling={"schedules": [{**schedule, "timezone": "Europe/Berln"}]}) == [
+        "iris.scaling.schedules.0.timezone: there is no time zone 'Europe/Berln' (did you mean Europe/Berlin?)"
+    ]
+    for name in ("../../etc/passwd", "/etc/localtime", "Nowhere/At_All\0", "Europe"):
+        assert any(
+            "there is no time zone" in said
+            for said in refusals(scaling={"schedules": [{**schedule, "timezone": name}]})
+        )
+
+
+def test_scaling_knows_its_extremes() -> None:
+    """The most replicas ever wanted come from max and from every schedule."""
+    night = {"cron": "0 20 * * *", "min": 0, "max": 7}
+
+    assert [
+        endpoint(scaling=each).scaling.most for each in ({"min": 2}, {"min": 1, "max": 3}, {"schedules": [night]})
+    ] == [2, 3, 7]
+    assert [
+        endpoint(scaling=each).scaling.varies for each in ({"min": 2}, {"min": 1, "max": 3}, {"schedules": [night]})
+    ] == [
+        False,
+        True,
+        True,
+    ]

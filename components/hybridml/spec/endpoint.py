@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from hybridml.spec.monitors import Capture, Monitors, Slo
 from hybridml.spec.part import Finding, Part, refuse
 from hybridml.spec.scalars import Invoker, Name, Port, Text, VersionName
-from hybridml.spec.traffic import Rollout, Scaling, Traffic
+from hybridml.spec.scaling import Scaling
+from hybridml.spec.traffic import Rollout, Traffic
 from hybridml.spec.version import Runtime, Version
 from hybridml.spec.vocabulary import DataClass, Mode
 

@@ -1,18 +1,16 @@
-"""How requests reach versions: variants, routes, shadow, scaling and rollouts."""
+"""How requests reach versions: variants, routes, shadow and rollouts."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from hybridml.spec.part import Finding, Part, refuse
 from hybridml.spec.scalars import (
-    Cron,
     Duration,
     HeaderName,
     HeaderValue,
@@ -21,7 +19,6 @@ from hybridml.spec.scalars import (
     Ratio,
     Sample,
     Step,
-    Text,
     VersionName,
     Weight,
 )
@@ -106,62 +103,6 @@ def _traffic_findings(traffic: Traffic) -> Iterator[Finding]:
                 message=f"two routes match the same values of {names}",
                 fix="keep one of them",
             )
-
-
-class ScalingSchedule(Part):
-    """Bounds that hold from a moment on, until the next schedule."""
-
-    cron: Cron = Field(description='When it begins, as five cron fields: "0 20 * * 1-5".')
-    timezone: Text = Field("UTC", description='Time zone of cron, such as "Europe/Berlin".')
-    min: Natural = Field(le=10_000, description="Fewest replicas per version; 0 switches off.")
-    max: Natural = Field(le=10_000, description="Most replicas per version.")
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        refuse([*_bounds(self.min, self.max), *_moments(self.cron)])
-        return self
-
-
-_MOMENTS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
-
-
-def _moments(cron: str) -> Iterator[Finding]:
-    """A finding for each field of `cron` with a number that no clock or calendar has."""
-    for (field, (least, most)), text in zip(_MOMENTS.items(), cron.split(" "), strict=True):
-        numbers = [int(number) for number in re.findall(r"(?<!/)\b[0-9]+", text)]
-        if any(not least <= number <= most for number in numbers):
-            yield Finding(path=("cron",), message=f"{field} {text} does not exist", fix=f"write {least} to {most}")
-
-
-def _at_least_min(data: Mapping[str, Any]) -> int:
-    return int(data.get("min", 1))
-
-
-class Scaling(Part):
-    """How many replicas serve a version."""
-
-    min: Natural = Field(
-        1, le=10_000, description="Fewest replicas per version; 0 only where mode is serverless, async or batch."
-    )
-    max: Positive = Field(
-        default_factory=_at_least_min, le=10_000, description="Most replicas per version; as min when left out."
-    )
-    requests_per_replica: Positive = Field(
-        50,
-        le=1_000_000,
-        description="Requests a second that one replica is meant to carry; more of them add a replica.",
-    )
-    schedules: tuple[ScalingSchedule, ...] = Field((), description="Other bounds at certain times.")
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        refuse(_bounds(self.min, self.max))
-        return self
-
-
-def _bounds(least: int, most: int) -> Iterator[Finding]:
-    if least > most:
-        yield Finding(path=("min",), message=f"min {least} is more than max {most}", fix="raise max or lower min")
 
 
 class AbortOn(Part):

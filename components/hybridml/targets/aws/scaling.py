@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 if TYPE_CHECKING:
-    from hybridml.spec.traffic import Scaling
+    from hybridml.spec.scaling import Scaling
 
 SECONDS_PER_MINUTE = 60
 """`SageMakerVariantInvocationsPerInstance` counts requests a minute; the spec counts them a second."""
