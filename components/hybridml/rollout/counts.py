@@ -38,6 +38,10 @@ class Counts:
         bins = all(self.latency.get(bound, 0) >= requests for bound, requests in earlier.latency.items())
         return bins and self.requests >= earlier.requests and self.failures >= earlier.failures
 
+    def since(self, earlier: Counts) -> Counts:
+        """`self - earlier`, or all of it when the counters began again from zero in between."""
+        return self - earlier if self.follows(earlier) else self
+
     def __sub__(self, earlier: Counts) -> Counts:
         latency = {bound: n for bound in self.latency if (n := self.latency[bound] - earlier.latency.get(bound, 0))}
         return Counts(
@@ -70,15 +74,11 @@ class Pair:
     champion: Counts | None = None
     """What the version in charge answered in the same time; None when it gets no traffic to compare with."""
 
-    def follows(self, earlier: Pair) -> bool:
-        """Whether both readings can come later than those of `earlier`."""
-        return self.candidate.follows(earlier.candidate) and (self.champion or Counts()).follows(
-            earlier.champion or Counts()
-        )
-
-    def __sub__(self, earlier: Pair) -> Self:
-        champion = self.champion and self.champion - (earlier.champion or Counts())
-        return type(self)(candidate=self.candidate - earlier.candidate, champion=champion)
+    def since(self, earlier: Pair | None) -> Self:
+        """What was answered since the reading `earlier`, whether or not the counters of one began again meanwhile."""
+        before = earlier or Pair(candidate=Counts())
+        champion = self.champion and self.champion.since(before.champion or Counts())
+        return type(self)(candidate=self.candidate.since(before.candidate), champion=champion)
 
     def __add__(self, other: Pair) -> Self:
         champion = self.champion if other.champion is None else (self.champion or Counts()) + other.champion

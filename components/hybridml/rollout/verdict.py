@@ -4,42 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 
 from hybridml.rollout.counts import Pair
+from hybridml.rollout.gates import GateResult, Verdict, ask, comparisons
 from hybridml.rollout.plan import RolloutPlan
 
-
-class Verdict(StrEnum):
-    """What to do with a new version."""
-
-    PROMOTE = "promote"
-    HOLD = "hold"
-    ABORT = "abort"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GateResult:
-    """What one gate says about one variant."""
-
-    gate: str
-    """`error_rate`, `p99_ms`, `champion_failures`, `champion_p50` or `champion_p99`."""
-    variant: str
-    """The variant whose version changes."""
-    verdict: Verdict
-    """`abort` when broken, `hold` when undecided, `promote` when passed."""
-    observed: float | None
-    """What the new version shows: a share, or milliseconds. None while nothing was answered."""
-    limit: float | None
-    """What `low` must exceed to break the gate; None while the version in charge shows no limit."""
-    low: float
-    """Least that the true value is, at the confidence of the rollout."""
-    high: float | None
-    """Most that it is; None when nothing bounds it yet."""
-    requests: int
-    """Requests of the new version in this step."""
-    reason: str
-    """One sentence with the numbers."""
+__all__ = ("GateResult", "Judgement", "Verdict", "judge")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +25,38 @@ class Judgement:
 
     def to_mapping(self) -> dict[str, object]:
         """Plain values that JSON can hold."""
-        return asdict(self)
+        gates = [{**asdict(gate), "verdict": str(gate.verdict)} for gate in self.gates]
+        return {"verdict": str(self.verdict), "gates": gates, "reason": self.reason}
 
 
 def judge(plan: RolloutPlan, step_index: int, elapsed: float, pairs: Mapping[str, Pair]) -> Judgement:
-    """What to do after `elapsed` seconds of step `step_index`, in which `pairs` was measured, by variant."""
-    raise NotImplementedError
+    """What to do after `elapsed` seconds of step `step_index`, in which `pairs` was measured, by variant.
+
+    A broken gate aborts at once. After `bake` the step is passed when every gate is; otherwise it waits, until
+    `max_bake` gives it up. The confidence of the plan holds for all looks, gates, variants and steps together: its
+    error is divided evenly among them (the union bound), and each look within is free (`sequences`).
+    """
+    alpha = (1 - plan.confidence) / max(len(plan.steps) * comparisons(plan.gates) * len(pairs), 1)
+    gates = tuple(gate for variant, pair in pairs.items() for gate in ask(plan, variant, pair, alpha))
+    verdict, why = _decide(plan, elapsed, gates)
+    return Judgement(verdict=verdict, gates=gates, reason=f"step {step_index + 1} of {len(plan.steps)}: {why}")
+
+
+def _decide(plan: RolloutPlan, elapsed: float, gates: tuple[GateResult, ...]) -> tuple[Verdict, str]:
+    broken = [gate for gate in gates if gate.verdict is Verdict.ABORT]
+    if broken:
+        return Verdict.ABORT, f"{_all(broken)}, at confidence {plan.confidence:g}"
+    if elapsed < plan.bake:
+        return Verdict.HOLD, f"no gate is broken; it lasts {plan.bake:g} s"
+    unpassed = [gate for gate in gates if gate.verdict is Verdict.HOLD]
+    measured = bool(gates) or not comparisons(plan.gates)
+    if measured and not unpassed:
+        return Verdict.PROMOTE, "every gate is passed"
+    why = _all(unpassed) if unpassed else "nothing was measured"
+    if elapsed < plan.max_bake:
+        return Verdict.HOLD, f"undecided: {why}"
+    return Verdict.ABORT, f"still undecided after {plan.max_bake:g} s: {why}"
+
+
+def _all(gates: list[GateResult]) -> str:
+    return "; ".join(f"{gate.gate} of {gate.variant}: {gate.reason}" for gate in gates)
