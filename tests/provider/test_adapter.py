@@ -138,6 +138,7 @@ def test_a_preview_knows_what_is_asked_for(engine: Engine, kind: str) -> None:
     assert {key for key, value in preview.items() if value is UNKNOWN} == {
         "EnvoyConfig": set(),
         "HostFile": set(),
+        "HostJob": {"instance", "log", "finished"},
         "HostKey": {"kid", "jwks"},
         "HostService": {"instance", "socketPath", "log", "pid", "started"},
         "ModelVersion": {"registryVersion"},

@@ -74,7 +74,10 @@ class HostJob(Resource[HostJobInputs, HostJobState]):
     public = frozenset({"instance", "exit_status", "log", "finished"})
     stable = frozenset({"log"})
     rules = (text_is_text, names_are_names)
-    foresight: ClassVar[Mapping[str, Any]] = {"log": lambda inputs: str(_folder(inputs) / "log")}
+    foresight: ClassVar[Mapping[str, Any]] = {
+        "log": lambda inputs: str(_folder(inputs) / "log"),
+        "exit_status": lambda inputs: 0,
+    }
 
     def check(self, raw: Mapping[str, Any], context: Context) -> Checked:
         """Validate, and name the job's folder once for all its runs."""
