@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hybridml.jobs.asgi import Application, Receive, Scope, Send, answer, body_of, header
+from hybridml.jobs.capture import capturing
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -51,7 +52,7 @@ class Answer(NamedTuple):
 
 
 def application() -> Application:
-    """The application for the model of this process, warmed up with the model's own example."""
+    """The application for the model of this process, warmed up with the model's own example; with capture if asked."""
     from mlflow.environment_variables import _MLFLOW_IS_IN_SERVING_ENVIRONMENT
     from mlflow.pyfunc.scoring_server import load_model_with_mlflow_config
 
@@ -59,7 +60,7 @@ def application() -> Application:
     scorer = Scorer(load_model_with_mlflow_config(path))
     os.environ[_MLFLOW_IS_IN_SERVING_ENVIRONMENT.name] = "true"
     warm_up(scorer, Path(path) / EXAMPLE)
-    return ModelServer(scorer)
+    return capturing(ModelServer(scorer))
 
 
 def warm_up(scorer: Scorer, example: Path) -> None:

@@ -1,0 +1,111 @@
+"""What of a request and its answer may be kept: named features left out, or only a keyed hash of them. Pure.
+
+A feature is recognised by its name, at any depth. Where something is to be left out and a request does not name its
+values, nothing of it is kept: which of them is the personal one, nobody knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SPLIT = "dataframe_split"
+FORMS = (SPLIT, "dataframe_records", "instances", "inputs")
+"""The keys under which MLflow's scoring protocol takes data, one of them in each request."""
+_BY_ROW = ("dataframe_records", "instances")
+_PARAMETERS = "params"
+_HASH_DIGITS = 32
+
+
+class UnnamedError(Exception):
+    """The values of a request have no names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redaction:
+    """Which features are not kept as they are."""
+
+    drop: frozenset[str] = frozenset()
+    """Features that are left out."""
+    hash: frozenset[str] = frozenset()
+    """Features of which a keyed hash is kept: equal values of a feature have equal hashes."""
+    key: Callable[[], bytes] = bytes
+    """The secret of the hashes; asked only when there is something to hash."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is to be left out or hashed."""
+        return bool(self.drop or self.hash)
+
+    def inputs(self, request: Any) -> Any:
+        """What may be kept of a request in MLflow's scoring protocol.
+
+        Raises UnnamedError when something is to be left out and the request does not name its values.
+        """
+        if not self:
+            return request
+        form = _form(request)
+        if form in _BY_ROW and not isinstance(request[form], list):
+            raise UnnamedError
+        data = self._table(request[form]) if form == SPLIT else self._named(request[form])
+        parameters = request.get(_PARAMETERS)
+        return {form: data} | ({_PARAMETERS: self._named(parameters)} if parameters is not None else {})
+
+    def outputs(self, answer: Any) -> Any:
+        """What may be kept of an answer: a model may well repeat what it was asked."""
+        return self._scrub(answer) if self else answer
+
+    def _named(self, data: Any) -> Any:
+        rows = data if isinstance(data, list) else [data]
+        if not all(isinstance(row, dict) for row in rows):
+            raise UnnamedError
+        return self._scrub(data)
+
+    def _table(self, table: Any) -> dict[str, Any]:
+        """Columns and rows without what is dropped; an index has no name, so it is left out."""
+        columns, rows = _columns(table), table["data"]
+        kept = [position for position, column in enumerate(columns) if column not in self.drop]
+        return {
+            "columns": [columns[position] for position in kept],
+            "data": [[self._value(columns[position], row[position]) for position in kept] for row in rows],
+        }
+
+    def _scrub(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._value(name, each) for name, each in value.items() if name not in self.drop}
+        return [self._scrub(each) for each in value] if isinstance(value, list) else value
+
+    def _value(self, name: str, value: Any) -> Any:
+        return self._hashed(name, value) if name in self.hash else self._scrub(value)
+
+    def _hashed(self, name: str, value: Any) -> Any:
+        """Each value of a list by itself, so that a column has the hashes of its cells; nothing for nothing."""
+        if isinstance(value, list):
+            return [self._hashed(name, each) for each in value]
+        if value is None:
+            return None
+        text = json.dumps([name, value], sort_keys=True)
+        return "hmac:" + hmac.new(self.key(), text.encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+def _form(request: Any) -> str:
+    forms = [form for form in FORMS if form in request] if isinstance(request, Mapping) else []
+    if len(forms) != 1:
+        raise UnnamedError
+    return forms[0]
+
+
+def _columns(table: Any) -> list[str]:
+    """The names of a table's columns. Raises UnnamedError unless every cell of every row has one."""
+    columns = table.get("columns") if isinstance(table, dict) else None
+    rows = table.get("data") if isinstance(table, dict) else None
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        raise UnnamedError
+    if not all(isinstance(column, str) for column in columns):
+        raise UnnamedError
+    if not all(isinstance(row, list) and len(row) == len(columns) for row in rows):
+        raise UnnamedError
+    return columns
