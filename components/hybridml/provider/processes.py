@@ -32,7 +32,7 @@ class Status:
     """What the supervisor says of itself and its child."""
 
     phase: str
-    """`running`, `waiting` (for the next start) or `stopped`."""
+    """`running`, `waiting` (for the next start), `pausing` (its child still serves), `paused` or `stopped`."""
     pid: int
     """Process id of the supervisor."""
     started: str
@@ -106,6 +106,37 @@ def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
     with contextlib.suppress(BrokenPipeError), process.stdin as stream:
         stream.write(json.dumps(dataclasses.asdict(task)).encode())
     return process
+
+
+def pause(folder: Path) -> None:
+    """Let the supervisor of `folder` stop its child, now or whenever it is started; its requests go elsewhere first."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(folder / supervisor.PAUSED, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    nudge(folder)
+
+
+def resume(folder: Path) -> None:
+    """Let the supervisor of `folder` start its child again."""
+    (folder / supervisor.PAUSED).unlink(missing_ok=True)
+    nudge(folder)
+
+
+def paused(folder: Path) -> bool:
+    """Whether the child of `folder` is to have a pause; its supervisor may be about to stop it."""
+    return (folder / supervisor.PAUSED).exists()
+
+
+def nudge(folder: Path) -> None:
+    """Make the supervisor of `folder` look whether it is to pause; nothing happens where none lives."""
+    if (found := alive(folder)) is None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(found.pid)
+        try:
+            if supervisor.start_time(found.pid) == found.started:
+                signal.pidfd_send_signal(descriptor, signal.SIGUSR1)
+        finally:
+            os.close(descriptor)
 
 
 def stop(folder: Path, grace: float) -> None:

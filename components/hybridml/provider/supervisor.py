@@ -5,6 +5,10 @@ keeper kills whatever is left, so no child outlives its supervision. The supervi
 group of its own, writes its output to a rotated log, starts it again with growing delays when it ends, and on SIGTERM
 stops all of its descendants: SIGTERM, grace, SIGKILL.
 
+While a file `paused` lies in FOLDER there is no child: whoever makes or removes it sends SIGUSR1, so that nobody has
+to look again and again; a supervisor that starts finds it there. A child that is told to pause gets SIGTERM only after
+`pause_delay`, in which whoever sends it requests can look elsewhere.
+
 FOLDER holds `lock` (held for as long as any of the two lives), `status.json`, `log` and, for services that want one,
 the socket. The task comes on standard input because it holds secrets: they are in no file and no argument list.
 
@@ -36,7 +40,9 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _CHUNK = 1 << 16
 _CHUNKS_AT_ONCE = 16
 """As much as a pipe holds at most: nothing said is lost, and nobody is listened to for ever."""
-_TICK = 0.05
+_TICK, _LONG = 0.05, 3600.0
+PAUSED = "paused"
+"""File that pauses the child while it lies in the folder."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +65,8 @@ class Task:
     """How many rotated logs are kept."""
     first_delay: float = 0.5
     """Seconds before the first restart; doubled each time."""
+    pause_delay: float = 5.0
+    """Seconds between the wish to pause and SIGTERM."""
     longest_delay: float = 30.0
     """Seconds between restarts at most."""
     stable_after: float = 60.0
@@ -179,28 +187,42 @@ class Supervisor:
         self._last_exit = ""
         self._last_status: int | None = None
         self._delay = task.first_delay
+        self._pauses_at: float | None = None
 
     def run(self) -> None:
         """Supervise until SIGTERM or SIGINT; nothing is left afterwards."""
         signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGCHLD, signal.SIGUSR1):
+            signal.signal(number, lambda *_: None)
         while not self._stopping:
-            self._run_once()
+            if self._paused():
+                self._rest()
+            else:
+                self._run_once()
         self._status("stopped")
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
+    def _paused(self) -> bool:
+        return (self._folder / PAUSED).exists()
+
+    def _rest(self) -> None:
+        """Wait without a child until the pause, or the supervision, ends."""
+        self._status("paused")
+        self._sleep(_LONG, paused=True)
+        self._delay = self._task.first_delay
+
     def _run_once(self) -> None:
         began = time.monotonic()
-        child = self._start()
+        child, self._pauses_at = self._start(), None
         if child is not None:
             self._status("running", child.pid)
             self._watch(child)
             self._stop_group(child)
-        if self._stopping or self._finished(child):
+        if self._stopping or self._pauses_at is not None or self._finished(child):
             return
         self._restarts += 1
         if time.monotonic() - began >= self._task.stable_after:
@@ -240,12 +262,24 @@ class Supervisor:
         with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
             selector.register(self._wake[0], selectors.EVENT_READ)
-            while not self._stopping and not self._ended(child.pid):
-                selector.select()
+            while not self._stopping and not self._ended(child.pid) and not self._let_go(child.pid):
+                selector.select(self._patience())
                 self._drain_wake()
                 if not self._copy(child.stdout) and child.stdout in selector.get_map():
                     selector.unregister(child.stdout)
         self._copy(child.stdout)
+
+    def _let_go(self, pid: int) -> bool:
+        """Whether the child is to pause, and nobody sends it requests any more."""
+        paused, pausing = self._paused(), self._pauses_at is not None
+        if paused != pausing:
+            self._pauses_at = time.monotonic() + self._task.pause_delay if paused else None
+            self._status("pausing" if paused else "running", pid)
+        return self._pauses_at is not None and time.monotonic() >= self._pauses_at
+
+    def _patience(self) -> float | None:
+        """Seconds until the child is let go; None: until something happens."""
+        return None if self._pauses_at is None else max(0.0, self._pauses_at - time.monotonic())
 
     def _ended(self, pid: int) -> bool:
         code = _reap().get(pid)
@@ -286,11 +320,12 @@ class Supervisor:
         _reap()
         return [pid for pid in descendants(os.getpid()) if start_time(pid)]
 
-    def _sleep(self, duration: float) -> None:
+    def _sleep(self, duration: float, *, paused: bool = False) -> None:
+        """Wait while nobody asks for a stop, or for another state than `paused`."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._wake[0], selectors.EVENT_READ)
             deadline = time.monotonic() + duration
-            while not self._stopping and (left := deadline - time.monotonic()) > 0:
+            while not self._stopping and self._paused() == paused and (left := deadline - time.monotonic()) > 0:
                 selector.select(left)
                 self._drain_wake()
 
@@ -338,14 +373,9 @@ def _keep(supervisor: int) -> None:
     """Wait for the supervisor and leave nothing behind, however it ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.kill(supervisor, signal.SIGTERM))
-    while supervisor not in _reap_one():
+    while os.waitpid(-1, 0)[0] != supervisor:
         pass
     _kill_the_rest()
-
-
-def _reap_one() -> dict[int, int]:
-    pid, status = os.waitpid(-1, 0)
-    return {pid: os.waitstatus_to_exitcode(status)}
 
 
 def main() -> None:

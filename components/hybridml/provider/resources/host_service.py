@@ -24,6 +24,7 @@ from hybridml.provider.unknown import holds_unknown, same
 SOCKET: Final = "socket"
 """File name of a service's Unix socket in its instance's folder."""
 _READY = "ready"
+_PAUSES: Final = ("pausing", "paused")
 _OK = 200
 _APPEARS_WITHIN = 10.0
 _NAME_BYTES = 24
@@ -55,6 +56,8 @@ class HostServiceInputs:
     log_bytes: int = wanted(10 << 20, minimum=1024)
     log_files: int = wanted(3, minimum=0, maximum=100)
     triggers: Mapping[str, str] = wanted({})
+    scaled: bool = wanted(False)
+    begins_paused: bool = wanted(False)
     instance: str = wanted()
 
 
@@ -84,11 +87,17 @@ def _placeholder_needs_a_socket(inputs: HostServiceInputs) -> Iterator[Failure]:
         yield Failure(path="socket", reason="must be true, since `{socket}` is used")
 
 
+def _begins_paused_is_scaled(inputs: HostServiceInputs) -> Iterator[Failure]:
+    if inputs.begins_paused and not inputs.scaled:
+        yield Failure(path="beginsPaused", reason="needs `scaled`: nobody else would ever resume it")
+
+
 class HostService(Resource[HostServiceInputs, HostServiceState]):
     """A supervised process: start, health wait, restart on crash, rotated log, clean stop of the whole group.
 
     What runs is never changed in place: a new instance gets a new name and a new folder, so two can live side by
     side while traffic moves. A service with a port cannot, so there the old one is stopped first.
+    A scaled service may be paused: then it is there without its process, which is neither drift nor a failure.
     Errors: ResourceError when the port is taken (naming the holder) or the service never becomes healthy (with the
     last lines of its log); nothing is left of it then.
     """
@@ -100,7 +109,14 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         {"argv", "directory", "env", "port", "socket", "stop_grace", "log_bytes", "log_files", "triggers", "instance"}
     )
     public = frozenset({"instance", "pid", "started", "socket_path", "url", "log"})
-    rules = (_one_address, _health_needs_an_address, _placeholder_needs_a_socket, text_is_text, names_are_names)
+    rules = (
+        _one_address,
+        _health_needs_an_address,
+        _placeholder_needs_a_socket,
+        text_is_text,
+        names_are_names,
+        _begins_paused_is_scaled,
+    )
     foresight: ClassVar[Mapping[str, Any]] = {
         "socket_path": lambda inputs: f"{inputs.instance}/{SOCKET}" if inputs.socket else None,
         "url": lambda inputs: None if inputs.port is None else f"http://127.0.0.1:{inputs.port}",
@@ -135,9 +151,11 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         return state.instance
 
     def create(self, inputs: HostServiceInputs) -> HostServiceState:
-        """Start the service, or adopt it when it already runs, and wait until it is ready."""
+        """Start the service, or adopt it when it already runs, and wait until it is ready, or has its pause."""
         folder = _folder(inputs)
         adopted = processes.held(folder)
+        if processes.paused(folder) and not inputs.scaled:
+            processes.resume(folder)
         try:
             if not adopted:
                 _launch(folder, inputs)
@@ -160,6 +178,8 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
                 raise _never_ready(folder, inputs, f"the process {found.last_exit}, {found.restarts} times")
             if found is None and not processes.held(folder) and time.monotonic() - began > _APPEARS_WITHIN:
                 raise _never_ready(folder, inputs, "its supervisor ended")
+            if found is not None and inputs.scaled and found.phase in _PAUSES:
+                return found
             if found is not None and found.phase == "running" and _ready(inputs, found):
                 (folder / _READY).touch(mode=0o600)
                 return found
@@ -177,8 +197,9 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
     def drift(self, state: HostServiceState) -> frozenset[str]:
         """The process id, when that process is dead or another one under its number, or waits to start it again."""
         found = processes.alive(_folder(state))
-        asked = ("running", state.pid, state.started)
-        return frozenset() if found and (found.phase, found.pid, found.started) == asked else frozenset({"pid"})
+        phases = ("running", *_PAUSES) if state.scaled else ("running",)
+        same_one = found and (found.pid, found.started) == (state.pid, state.started)
+        return frozenset() if found and same_one and found.phase in phases else frozenset({"pid"})
 
     def delete(self, state: HostServiceState) -> None:
         """Stop the whole process group and remove the instance's folder."""
@@ -199,6 +220,8 @@ def _launch(folder: Path, inputs: HostServiceInputs) -> None:
         processes.require_free_port(inputs.port)
     make_folder(folder)
     (folder / _READY).unlink(missing_ok=True)
+    if inputs.begins_paused and processes.status(folder) is None:  # a later start finds it as its scaler left it
+        processes.pause(folder)
     places = {"{socket}": relative, "{instance}": inputs.instance}
     task = Task(
         argv=[_fill(text, places) for text in inputs.argv],

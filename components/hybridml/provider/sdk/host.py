@@ -79,13 +79,17 @@ class HostServiceArgs:
     """How many rotated logs are kept, 3 by default."""
     triggers: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
     """Any values whose change restarts the service: digests of the files it reads."""
+    scaled: pulumi.Input[bool] | None = None
+    """A scaler pauses and resumes it, by the file `paused` in the instance's folder; false by default."""
+    begins_paused: pulumi.Input[bool] | None = None
+    """A scaled service has no process until its scaler resumes it; false by default."""
 
 
 class HostService(OwnResource):
     """A process that is kept alive: health wait, restart with back-off, rotated log, clean stop of its whole group.
 
-    Any change but of `start_timeout` replaces it: with a socket the new instance is healthy before the old one stops;
-    so it does on another port; on the same port the old one stops first.
+    Any change but of `start_timeout`, `scaled` and `begins_paused` replaces it: with a socket, or on another port, the
+    new instance is healthy before the old one stops; on the same port the old one stops first.
     """
 
     instance: pulumi.Output[str]
@@ -122,6 +126,10 @@ class HostService(OwnResource):
     """How many rotated logs are kept."""
     triggers: pulumi.Output[Mapping[str, str]]
     """Values whose change restarts the service."""
+    scaled: pulumi.Output[bool]
+    """Whether a scaler pauses and resumes it."""
+    begins_paused: pulumi.Output[bool]
+    """Whether it has no process until its scaler resumes it."""
 
     def __init__(self, name: str, args: HostServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
