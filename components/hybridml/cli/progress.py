@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hybridml.cli import output
-from hybridml.engine.apply_events import Event, Note, Progress, StepFinished, StepStarted, Waiting
+from hybridml.engine.apply_events import Drifted, Event, Note, Progress, StepFinished, StepStarted, Waiting
+from hybridml.engine.drift import Drift
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -41,6 +42,8 @@ def line(event: Event) -> str:
         return event.text
     if isinstance(event, Waiting):
         return f"waiting for {', '.join(f'{short(urn)} ({seconds:.0f} s)' for urn, _, seconds in event.steps)}"
+    if isinstance(event, Drifted):
+        return drift_text(event.drift)
     if isinstance(event, StepFinished) and event.error:  # why, the run's own error says at its end
         return f"failed to {event.operation} {short(event.urn)} after {event.seconds:.1f} s"
     if event.operation in _QUIET:
@@ -49,6 +52,13 @@ def line(event: Event) -> str:
         because = f" (changed: {', '.join(event.reasons)})" if event.reasons else ""
         return f"{_DOING.get(event.operation, event.operation)} {short(event.urn)}{because}"
     return f"{_DONE.get(event.operation, event.operation)} {short(event.urn)} in {event.seconds:.1f} s"
+
+
+def drift_text(drift: Drift) -> str:
+    """What of a resource is not as recorded: one line, and one for each property, old and new."""
+    if drift.gone:
+        return f"drift: {short(drift.urn)} is gone"
+    return "\n".join([f"drift: {short(drift.urn)}", *(f"    {difference}" for difference in drift.properties)])
 
 
 def short(urn: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from hybridml.engine.apply_gate import Gate
@@ -15,13 +15,13 @@ _PARALLEL = 64
 """Deletes under way at once."""
 
 
-def finish_creations(steps: Steps, unwanted: Iterable[str] | None) -> None:
+def finish_creations(steps: Steps, unwanted: Collection[str]) -> None:
     """Complete what a killed run had begun to create and nobody asks for: only then can it be deleted.
 
-    `unwanted` are the URNs that count; None for all.
+    `unwanted` are the URNs that count.
     """
     for key, pending in steps.ledger.pending.items():
-        if unwanted is None or pending.resource.urn in unwanted:
+        if pending.resource.urn in unwanted:
             steps.resume(key, pending)
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from hybridml.engine.drift import Difference, Drift
+
 Change = Literal["create", "update", "replace", "delete", "same"]
 """What became of a resource."""
 CHANGES: Final[tuple[Change, ...]] = ("create", "update", "replace", "delete", "same")
@@ -25,6 +27,8 @@ class StepStarted:
     """`create`, `update`, `delete`, `read` or `configure`."""
     reasons: tuple[str, ...] = ()
     """Inputs that changed."""
+    properties: tuple[Difference, ...] = ()
+    """What of the inputs changes, property by property, as far as it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +57,16 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drifted:
+    """A resource was found to be another than the state recorded."""
+
+    drift: Drift
+
+
 COMPARE: Final = "compare"
 """What is done to a resource before it is known whether anything is to be done."""
-Event: TypeAlias = StepStarted | StepFinished | Waiting | Note
+Event: TypeAlias = StepStarted | StepFinished | Waiting | Drifted | Note
 Progress: TypeAlias = Callable[[Event], None]
 """Is called with every event, one at a time, from any thread."""
 
@@ -70,6 +81,7 @@ class Journalist:
 
     progress: Progress
     _changes: dict[str, Change] = field(default_factory=dict)
+    _drift: dict[str, Drift] = field(default_factory=dict)
     _under_way: dict[tuple[str, str], float] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _done: threading.Event = field(default_factory=threading.Event)
@@ -89,6 +101,18 @@ class Journalist:
             if self._changes.get(urn, "same") == "same":
                 self._changes[urn] = change
 
+    def drifted(self, drift: Drift) -> None:
+        """Record, and tell the listener, that a resource is not what was recorded of it."""
+        with self._guard:
+            self._drift[drift.urn] = drift
+        self.say(Drifted(drift=drift))
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """Everything found to have drifted, sorted by URN."""
+        with self._guard:
+            return tuple(self._drift[urn] for urn in sorted(self._drift))
+
     @property
     def changes(self) -> Mapping[Change, int]:
         """How many resources each change happened to."""
@@ -97,10 +121,12 @@ class Journalist:
         return {change: seen.count(change) for change in CHANGES}
 
     @contextmanager
-    def step(self, urn: str, operation: str, reasons: tuple[str, ...] = ()) -> Iterator[None]:
+    def step(
+        self, urn: str, operation: str, reasons: tuple[str, ...] = (), properties: tuple[Difference, ...] = ()
+    ) -> Iterator[None]:
         """Frame a provider's call."""
         began = time.monotonic()
-        self.say(StepStarted(urn=urn, operation=operation, reasons=reasons))
+        self.say(StepStarted(urn=urn, operation=operation, reasons=reasons, properties=properties))
         error = ""
         try:
             with self.under_way(urn, operation):

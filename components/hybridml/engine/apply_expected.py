@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from hybridml.engine.apply_providers import package_of
+from hybridml.engine.apply_targets import Selection
 from hybridml.engine.monitor import Options, Registration
 from hybridml.engine.plan import Plan, PlannedResource
 from hybridml.engine.plugins import Plugins
@@ -22,9 +23,10 @@ _DYNAMIC: Final = frozenset({"pulumi-python", "pulumi-nodejs"})
 """Packages of dynamic providers, whose code lives in the program."""
 
 
-def refuse_what_cannot_be_applied(plan: Plan, plugins: Plugins) -> None:
-    """Raise `Refused` naming every resource that this engine cannot apply, and why."""
-    reasons = [(reason, r.urn) for r in plan.resources for reason in _reasons(r, plugins)]
+def refuse_what_cannot_be_applied(plan: Plan, plugins: Plugins, selection: Selection) -> None:
+    """Raise `Refused` naming every resource of the run that this engine cannot apply, and why."""
+    asked = (resource for resource in plan.resources if selection.covers(resource.urn, resource.type))
+    reasons = [(reason, r.urn) for r in asked for reason in _reasons(r, plugins)]
     if reasons:
         lines = "\n".join(f"  {urn}: {reason}" for reason, urn in sorted(reasons))
         raise Refused(f"The embedded engine cannot apply these resources:\n{lines}\n{INSTALL} Nothing was changed.")

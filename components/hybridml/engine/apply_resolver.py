@@ -13,11 +13,13 @@ from hybridml.engine.apply_options import changed_paths, seconds, touched, witho
 from hybridml.engine.apply_providers import Providers, is_provider
 from hybridml.engine.apply_replace import dependents_to_replace
 from hybridml.engine.apply_steps import SEED_BYTES, Steps, hidden
+from hybridml.engine.apply_targets import EVERY, Selection
+from hybridml.engine.drift import Difference, differences
 from hybridml.engine.journal import Ledger
 from hybridml.engine.monitor import Invocation, Outcome, Read, Registration
-from hybridml.engine.plugin_client import Difference
+from hybridml.engine.plugin_client import Verdict
 from hybridml.engine.state import ResourceState
-from hybridml.engine.values import Properties
+from hybridml.engine.values import Properties, contains_unknown
 from hybridml.errors import Refused, ResourceError
 
 
@@ -30,6 +32,8 @@ class ApplyResolver:
     expected: Expected
     """What the plan knew of this run."""
     gate: Gate
+    selection: Selection = EVERY
+    """What this run may touch; everything else stays as it is recorded."""
     blocking: bool = True
     outputs: Properties | None = None
     """What the stack exports; None until the program has said it."""
@@ -37,6 +41,8 @@ class ApplyResolver:
     """URNs that the program asked for in this run."""
     _deleted_first: set[str] = field(default_factory=set)
     _locks: dict[str, threading.RLock] = field(default_factory=dict)
+    _recorded_as: dict[str, str] = field(default_factory=dict)
+    """URNs of resources that were passed over and are recorded under another one, which an alias names."""
 
     def register(self, registration: Registration) -> Outcome:
         """Make `registration` true. Errors: `HybridMLError`, after which nothing new is begun."""
@@ -44,6 +50,8 @@ class ApplyResolver:
         with self.gate.request(), self._lock(registration.urn), comparing:
             self.expected.meet(registration)
             self.seen.add(registration.urn)
+            if not self.selection.covers(registration.urn, registration.type):
+                return self._pass_over(registration)
             found = self._adopt(registration)
             if not registration.custom:
                 return self._component(registration, found)
@@ -54,6 +62,8 @@ class ApplyResolver:
     def read(self, read: Read) -> Outcome:
         """Look up what exists outside the stack, and record that the stack uses it."""
         with self.gate.request():
+            if self.selection.restricted and contains_unknown([read.id, read.inputs]):
+                return Outcome(skipped=True)
             asked = ResourceState(
                 urn=read.urn,
                 type=read.type,
@@ -80,6 +90,8 @@ class ApplyResolver:
         with self.gate.request():
             if invocation.method:
                 raise Refused(f"{invocation.token} is a resource's method, which this engine does not call. {INSTALL}")
+            if self.selection.restricted and contains_unknown(invocation.args):
+                return None
             if not self.providers.serves(invocation.token):
                 raise Refused(f"{invocation.token} is a function that no plugin on this machine serves. {INSTALL}")
             return self.providers.named(invocation.provider, invocation.token).invoke(invocation.token, invocation.args)
@@ -88,10 +100,43 @@ class ApplyResolver:
         """Record the outputs of a component, or of the stack."""
         with self.gate.request():
             found = self._ledger.find([urn])
-            if found is not None:
+            if found is not None and self.selection.covers(urn, found[1].type):
+                outputs = self._known_outputs(outputs, found[1].outputs)
                 self._ledger.put(found[0], replace(found[1], outputs=outputs))
                 if not found[1].parent:
                     self.outputs = outputs
+
+    def _known_outputs(self, outputs: Properties, recorded: Properties) -> Properties:
+        """`outputs`; those that only a resource could say that this run passes over stay as they were recorded."""
+        if not self.selection.restricted:
+            return outputs
+        known = {key: value for key, value in outputs.items() if not contains_unknown(value)}
+        return {key: known.get(key, recorded.get(key)) for key in outputs if key in known or key in recorded}
+
+    def _pass_over(self, registration: Registration) -> Outcome:
+        """The answer for what this run may not touch: what is recorded, or nothing at all."""
+        found = self._ledger.find((registration.urn, *registration.options.aliases))
+        if found is None:
+            return Outcome(skipped=True)
+        known = found[1]
+        if known.urn != registration.urn:
+            self._recorded_as[registration.urn] = known.urn
+            self.seen.add(known.urn)
+        self.steps.journalist.count(known.urn, "same")
+        return _outcome(known)
+
+    def _met(self, wanted: ResourceState) -> ResourceState:
+        """`wanted`, naming others as they are recorded. Errors: `ResourceError` when it needs what was passed over."""
+        if not self.selection.restricted:
+            return wanted
+        for new, recorded in self._recorded_as.items():
+            if new in wanted.refers_to:
+                wanted = wanted.renamed(new, recorded)
+        absent = sorted(urn for urn in wanted.needs if self._ledger.find([urn]) is None)
+        if absent or contains_unknown(wanted.inputs):
+            needed = ", ".join(absent) or "outputs that nobody knows yet"
+            raise ResourceError(f"{wanted.urn} needs {needed}, and what would make it is not targeted; target it too")
+        return wanted
 
     @property
     def _ledger(self) -> Ledger:
@@ -116,7 +161,7 @@ class ApplyResolver:
         return key, renamed
 
     def _component(self, registration: Registration, found: tuple[int, ResourceState] | None) -> Outcome:
-        wanted = _wanted(registration, provider="")
+        wanted = self._met(_wanted(registration, provider=""))
         known = found[1] if found else None
         kept = replace(wanted, outputs=known.outputs if known else {})
         self._ledger.put(found[0] if found else self._ledger.new_key(), kept)
@@ -126,7 +171,7 @@ class ApplyResolver:
     def _resource(self, registration: Registration, found: tuple[int, ResourceState] | None) -> ResourceState:
         options = registration.options
         reference = self._reference(registration.urn, registration.type, options.version, registration.provider)
-        wanted = _wanted(registration, provider=reference)
+        wanted = self._met(_wanted(registration, provider=reference))
         if found is not None:
             known = self.steps.read(found[0], replace(found[1], provider=reference))
             if known is not None:
@@ -157,13 +202,15 @@ class ApplyResolver:
         asked = replace(wanted, inputs=without_ignored(wanted.inputs, known.inputs, options.ignore_changes))
         seed = os.urandom(SEED_BYTES)
         inputs = self.providers.serving(wanted).check(asked, known.inputs, seed=seed)
-        difference = self.steps.diff(known, inputs, ignore=options.ignore_changes)
-        changes = difference.changes or changed_paths(known.inputs, inputs)
-        if difference.replaces or touched(changes, options.replace_on_changes):
-            return self._replace(registration, key, known, asked, difference)
+        verdict = self.steps.diff(known, inputs, ignore=options.ignore_changes)
+        changes = verdict.changes or changed_paths(known.inputs, inputs)
+        properties = tuple(differences(known.inputs, inputs))
+        if verdict.replaces or touched(changes, options.replace_on_changes):
+            return self._replace(registration, (key, known), asked, verdict, properties)
         new = replace(asked, inputs=inputs)
-        if difference.changed or known.init_errors:
-            updated = self.steps.update(key, known, new, ignore=options.ignore_changes, reasons=changes)
+        if verdict.changed or known.init_errors:
+            why = (changes, properties)
+            updated = self.steps.update(key, known, new, ignore=options.ignore_changes, why=why)
             self.steps.journalist.count(registration.urn, "update")
             return updated
         return self._keep(key, known, new)
@@ -175,14 +222,20 @@ class ApplyResolver:
         return kept
 
     def _replace(
-        self, registration: Registration, key: int, known: ResourceState, wanted: ResourceState, difference: Difference
+        self,
+        registration: Registration,
+        found: tuple[int, ResourceState],
+        wanted: ResourceState,
+        verdict: Verdict,
+        properties: tuple[Difference, ...],
     ) -> ResourceState:
+        key, known = found
         if known.protect:
             raise protected([known], "replaced")
         said = registration.options.delete_before_replace
-        if difference.delete_first if said is None else said:
+        if verdict.delete_first if said is None else said:
             self._delete_first(key, known)
-        created = self.steps.create(wanted, reasons=difference.replaces)
+        created = self.steps.create(wanted, why=(verdict.replaces, properties))
         self.steps.journalist.count(registration.urn, "replace")
         return created
 
@@ -192,6 +245,10 @@ class ApplyResolver:
         kept = [entry for _, entry in falling if entry.protect]
         if kept:
             raise protected(kept, "replaced")
+        others = [entry.urn for _, entry in falling if not self.selection.covers(entry.urn)]
+        if others:
+            names = ", ".join(others)
+            raise ResourceError(f"{known.urn} cannot be replaced without {names}, not targeted; target it too")
         for dependent_key, dependent in falling:
             with self._lock(dependent.urn):
                 if dependent.urn not in self.seen:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
 
 from hybridml.engine import state
 from hybridml.engine.apply_events import Journalist
 from hybridml.engine.apply_providers import is_provider
+from hybridml.engine.drift import Difference, Drift, drifted
 from hybridml.engine.journal import Ledger
-from hybridml.engine.plugin_client import Difference, HalfMade, Made, Provider, Unanswered
+from hybridml.engine.plugin_client import HalfMade, Made, Provider, Unanswered, Verdict
 from hybridml.engine.state import Pending, ResourceState
 from hybridml.engine.values import Properties, Secret, contains_secret
 from hybridml.errors import ResourceError
 
+Why: TypeAlias = tuple[tuple[str, ...], tuple[Difference, ...]]
+"""Inputs that changed, and what of them."""
+_NO_REASON: Final[Why] = ((), ())
 SEED_BYTES = 32
 """Randomness that a check is given for automatic names."""
 
@@ -28,7 +33,7 @@ class Steps:
     provider_of: Callable[[ResourceState], Provider]
     """The provider that serves a resource."""
 
-    def create(self, wanted: ResourceState, *, reasons: tuple[str, ...] = ()) -> ResourceState:
+    def create(self, wanted: ResourceState, *, why: Why | None = None) -> ResourceState:
         """Check and create what is not there. An entry of the same URN becomes the old one, to be deleted.
 
         Errors: `ResourceError`; a resource that came into being all the same is recorded.
@@ -38,10 +43,10 @@ class Steps:
         checked = replace(wanted, inputs=provider.check(wanted, {}, seed=seed))
         key = self.ledger.new_key()
         self.ledger.begin(key, "create", checked, seed=seed.hex())
-        return self._create(key, checked, provider, reasons)
+        return self._create(key, checked, provider, why or _NO_REASON)
 
-    def _create(self, key: int, checked: ResourceState, provider: Provider, reasons: tuple[str, ...]) -> ResourceState:
-        with self.journalist.step(checked.urn, "create", reasons), self._framed(key, checked):
+    def _create(self, key: int, checked: ResourceState, provider: Provider, why: Why) -> ResourceState:
+        with self.journalist.step(checked.urn, "create", *why), self._framed(key, checked):
             made = provider.create(checked)
             if not made.id:
                 raise ResourceError(f"{checked.urn}: plugin {provider.package} created it without an id")
@@ -54,17 +59,17 @@ class Steps:
         new: ResourceState,
         *,
         ignore: tuple[str, ...],
-        reasons: tuple[str, ...] = (),
+        why: Why | None = None,
     ) -> ResourceState:
         """Make the entry `key` what the checked inputs of `new` ask for. Errors: as `create`."""
         begun = replace(new, id=old.id, outputs=old.outputs, created=old.created)
         self.ledger.begin(key, "update", begun)
-        return self._update(key, old, begun, ignore=ignore, reasons=reasons)
+        return self._update(key, old, begun, ignore=ignore, why=why or _NO_REASON)
 
     def _update(
-        self, key: int, old: ResourceState, new: ResourceState, *, ignore: tuple[str, ...], reasons: tuple[str, ...]
+        self, key: int, old: ResourceState, new: ResourceState, *, ignore: tuple[str, ...], why: Why
     ) -> ResourceState:
-        with self.journalist.step(new.urn, "update", reasons), self._framed(key, new):
+        with self.journalist.step(new.urn, "update", *why), self._framed(key, new):
             made = self.provider_of(new).update(old, new, ignore=ignore)
         return self._end(key, new, made)
 
@@ -83,14 +88,29 @@ class Steps:
         self.ledger.end(key, None)
 
     def read(self, key: int, known: ResourceState) -> ResourceState | None:
-        """What the entry `key` is in truth; None, and forgotten, when it is gone."""
-        found = self.provider_of(known).read(known)
-        if not found.id:
-            self.journalist.note(f"{known.urn} is gone; it is made anew")
+        """What the entry `key` is in truth, drift told; None, and dropped, when it is gone."""
+        found = self.look(known)
+        if found is None:
             self.ledger.drop(key)
+        return found
+
+    def look(self, known: ResourceState) -> ResourceState | None:
+        """What `known` is in truth, drift told; None when it is gone. Nothing is recorded."""
+        provider, errors = self.provider_of(known), known.init_errors
+        try:
+            made = provider.read(known)
+        except HalfMade as half:
+            made, errors = half.made, half.reasons
+            self.journalist.note(f"{known.urn} does not work: {'; '.join(errors)}")
+        if not made.id:
+            self.journalist.drifted(Drift(urn=known.urn, gone=True))
             return None
-        inputs = known.inputs if found.inputs is None else secret_as(found.inputs, known.inputs)
-        return replace(known, outputs=secret_as(hidden(found.outputs, known), known.outputs), inputs=inputs)
+        inputs = known.inputs if made.inputs is None else secret_as(made.inputs, known.inputs)
+        outputs = secret_as(hidden(made.outputs, known), known.outputs)
+        changed = drifted((known.inputs, known.outputs), (inputs, outputs))
+        if changed:
+            self.journalist.drifted(Drift(urn=known.urn, properties=changed))
+        return replace(known, id=made.id, outputs=outputs, inputs=inputs, init_errors=errors)
 
     def recover(self, urns: tuple[str, ...]) -> None:
         """Do again what a killed run had begun on any of `urns`, from the inputs that it recorded."""
@@ -118,13 +138,13 @@ class Steps:
         resource = pending.resource
         known = self.ledger.entries.get(key)
         if pending.operation == "create":
-            self._create(key, resource, self.provider_of(resource), ())
+            self._create(key, resource, self.provider_of(resource), _NO_REASON)
         elif known is not None and pending.operation == "update":
-            self._update(key, known, resource, ignore=(), reasons=())
+            self._update(key, known, resource, ignore=(), why=_NO_REASON)
         elif known is not None and pending.operation == "delete":
             self.delete(key, known)
 
-    def diff(self, old: ResourceState, new: Properties, *, ignore: tuple[str, ...]) -> Difference:
+    def diff(self, old: ResourceState, new: Properties, *, ignore: tuple[str, ...]) -> Verdict:
         """What the provider says it takes to get from `old` to the checked inputs `new`."""
         return self.provider_of(old).diff(old, new, ignore=ignore)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hybridml.engine.drift import Difference
 from hybridml.engine.plan import PlannedResource
 from hybridml.engine.shapes import is_placeholder
 from hybridml.engine.values import (
@@ -27,18 +28,6 @@ _DEFAULTS = "__defaults"
 _INTERNAL = {_DEFAULTS, "__internal", "__meta", "__provider"}
 _PROVIDER_INTERNAL = {"version", "pluginDownloadURL", "parameterization", "name"}
 _AUTONAMED = "pulumi.com/autonamed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One property that differs."""
-
-    path: str
-    """`spec.template.replicas`, `rules[0].id`."""
-    before: Value
-    """None when it was not there."""
-    after: Value
-    """None when it is there no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

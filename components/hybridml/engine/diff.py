@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from hybridml.engine.comparison import Comparison, Difference, compare_inputs
+from hybridml.engine.comparison import Comparison, compare_inputs
+from hybridml.engine.drift import Difference
 from hybridml.engine.plan import Plan, PlannedResource
 from hybridml.engine.recorded import Recorded
-from hybridml.engine.values import to_json
 
 STACK = "pulumi:pulumi:Stack"
 _PROVIDERS = "pulumi:providers:"
@@ -72,9 +72,7 @@ class Change:
             "urn": self.urn,
             "action": self.action.value,
             "previous": self.previous,
-            "properties": [
-                {"path": d.path, "before": to_json(d.before), "after": to_json(d.after)} for d in self.properties
-            ],
+            "properties": [difference.to_json() for difference in self.properties],
             "unclear": list(self.unclear),
             "mayReplace": self.may_replace,
         }

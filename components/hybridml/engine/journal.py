@@ -28,7 +28,7 @@ FILE: Final = "journal.jsonl"
 VERSION: Final = 1
 """Version of the journal's lines."""
 
-Kind = Literal["begin", "end", "fail", "put", "drop"]
+Kind = Literal["begin", "end", "fail", "put", "drop", "gone"]
 _OPERATIONS: Final = {"begin": get_args(Operation), "put": (None,)}
 """The operations that a line with a resource may have."""
 
@@ -38,7 +38,7 @@ class Event:
     """One thing that happened to one entry of a stack."""
 
     kind: Kind
-    """`begin`, `end` and `fail` frame a call of a provider; `put` and `drop` record without one."""
+    """`begin`, `end` and `fail` frame a call of a provider; `put`, `drop` and `gone` record without one."""
     key: int
     """The entry: its place in the deployment file, or a number after those."""
     operation: Operation | None = None
@@ -91,7 +91,9 @@ class _Contents:
         self.pending.pop(event.key, None)
         if event.kind == "fail":
             return
-        if event.resource is None:
+        if event.kind == "gone":
+            self._forget(event.key)
+        elif event.resource is None:
             self._drop(event.key)
         else:
             self._put(event.key, event.resource)
@@ -122,6 +124,15 @@ class _Contents:
         for key, entry in self.entries.items():
             if old in entry.needs or old == entry.deleted_with:
                 self.entries[key] = entry.renamed(old, new)
+
+    def _forget(self, key: int) -> None:
+        """Drop an entry, and every reference to it that names nothing now."""
+        gone = self.entries.get(key)
+        self._drop(key)
+        if gone and all(entry.urn != gone.urn for entry in self.entries.values()):
+            for other, entry in self.entries.items():
+                if gone.urn in entry.refers_to:
+                    self.entries[other] = entry.without(gone)
 
     def _drop(self, key: int) -> None:
         gone = self.entries.pop(key, None)
@@ -208,6 +219,10 @@ class Ledger:
     def drop(self, key: int) -> None:
         """Forget an entry that is gone, or that is kept outside the stack."""
         self._record(Event(kind="drop", key=key))
+
+    def forget(self, key: int) -> None:
+        """Forget an entry that was found gone, and let nothing refer to it any more."""
+        self._record(Event(kind="gone", key=key))
 
     def close(self) -> None:
         """Write the deployment file anew, if anything happened, and remove the journal."""

@@ -121,6 +121,8 @@ class Outcome:
     """Empty for a component, and for an id that nobody knows."""
     outputs: Properties = field(default_factory=dict)
     """Outputs by wire name. A name that is absent is unknown while planning, and None while applying."""
+    skipped: bool = False
+    """Nothing was done about it, so nobody knows its outputs."""
 
 
 class Resolver(Protocol):

@@ -62,7 +62,7 @@ class Made:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class Verdict:
     """What a provider says about new inputs."""
 
     changed: bool
@@ -133,7 +133,7 @@ class Provider:
             raise ResourceError(_redact(f"{resource.urn}: {'; '.join(reasons)}", resource.inputs))
         return self._kept(read_struct(answer.inputs), resource.inputs)
 
-    def diff(self, old: ResourceState, new: Properties, *, ignore: tuple[str, ...]) -> Difference:
+    def diff(self, old: ResourceState, new: Properties, *, ignore: tuple[str, ...]) -> Verdict:
         """What it would take to make `old` what the checked inputs `new` ask for."""
         request = provider_pb2.DiffRequest(
             id=old.id,
@@ -149,7 +149,7 @@ class Provider:
         changed = (
             reveal(old.inputs) != reveal(new) if unknown else answer.changes == provider_pb2.DiffResponse.DIFF_SOME
         )
-        return Difference(
+        return Verdict(
             changed=changed or bool(replaces),
             replaces=replaces,
             changes=tuple(sorted({*answer.diffs, *answer.detailedDiff, *replaces})),

@@ -80,7 +80,7 @@ class Monitor:
         outputs = _with_secrets(outcome.outputs, registration.options.additional_secret_outputs)
         self._known[registration.urn] = outcome
         return resource_pb2.RegisterResourceResponse(
-            urn=registration.urn, id=outcome.id, object=write_struct(outputs), result=resource_pb2.SUCCESS
+            urn=registration.urn, id=outcome.id, object=write_struct(outputs), result=_result(outcome)
         )
 
     def ReadResource(  # noqa: N802 - Pulumi's name
@@ -91,7 +91,9 @@ class Monitor:
         outcome = self._ask(lambda: self._resolver.read(read))
         self._known[read.urn] = outcome
         outputs = _with_secrets(outcome.outputs, read.options.additional_secret_outputs)
-        response = resource_pb2.ReadResourceResponse(urn=read.urn, properties=write_struct(outputs))
+        response = resource_pb2.ReadResourceResponse(
+            urn=read.urn, properties=write_struct(outputs), result=_result(outcome)
+        )
         if "id" in resource_pb2.ReadResourceResponse.DESCRIPTOR.fields_by_name:
             response.id = outcome.id
         return response
@@ -302,6 +304,11 @@ class Engine:
     def RequirePulumiVersion(self, _: Any) -> empty_pb2.Empty:  # noqa: N802 - Pulumi's name
         """Any version will do: this is not the Pulumi CLI."""
         return empty_pb2.Empty()
+
+
+def _result(outcome: Outcome) -> Any:
+    """What the SDK is told of an outcome: outputs of what does not exist are unknown, and the program goes on."""
+    return resource_pb2.Result.FAIL if outcome.skipped else resource_pb2.Result.SUCCESS
 
 
 def _with_secrets(outputs: Properties, secret: tuple[str, ...]) -> Properties:

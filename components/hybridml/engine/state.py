@@ -73,10 +73,29 @@ class ResourceState:
     """ISO 8601, UTC."""
 
     @property
+    def refers_to(self) -> frozenset[str]:
+        """Every URN that this one names."""
+        by_property = (urn for urns in self.property_dependencies.values() for urn in urns)
+        return (self.needs | {*by_property, self.deleted_with}) - {"", self.urn}
+
+    @property
     def needs(self) -> frozenset[str]:
         """URNs that must exist for this one to exist."""
         provider = self.provider.rpartition("::")[0]
         return frozenset(filter(None, (self.parent, provider, *self.dependencies))) - {self.urn}
+
+    def without(self, gone: ResourceState) -> ResourceState:
+        """This resource with no reference to `gone`, which is not there any more; its parent's parent is the parent."""
+        by_property = {
+            key: tuple(urn for urn in urns if urn != gone.urn) for key, urns in self.property_dependencies.items()
+        }
+        return replace(
+            self,
+            parent=gone.parent if self.parent == gone.urn else self.parent,
+            dependencies=tuple(urn for urn in self.dependencies if urn != gone.urn),
+            property_dependencies={key: urns for key, urns in by_property.items() if urns},
+            deleted_with="" if self.deleted_with == gone.urn else self.deleted_with,
+        )
 
     def renamed(self, old: str, new: str) -> ResourceState:
         """This resource with every reference to the URN `old` naming `new`."""

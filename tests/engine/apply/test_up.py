@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from engine.apply.sandbox import PLUGIN, Sandbox, asked
 from hybridml.engine.apply_events import StepFinished, StepStarted
+from hybridml.engine.drift import Difference
 from hybridml.errors import ProgramError, Refused, ResourceError, StateError
 
 
@@ -369,14 +370,15 @@ def test_a_function_of_a_plugin_answers_and_one_of_none_is_refused(sandbox: Sand
 
 
 def test_progress_says_what_begins_and_ends_and_why(sandbox: Sandbox) -> None:
-    """Steps carry URN, operation, changed inputs and seconds."""
+    """Steps carry URN, operation, changed inputs, old and new, and seconds."""
     sandbox.up(one=asked("File", {"path": "one.txt", "content": "a"}))
 
     sandbox.up(one=asked("File", {"path": "one.txt", "content": "b"}))
 
     urn = "urn:pulumi:dev::demo::fixture:index:File::one"
     started, finished = [e for e in sandbox.events if isinstance(e, StepStarted | StepFinished)]
-    assert started == StepStarted(urn=urn, operation="update", reasons=("content",))
+    changed = Difference(path="content", before="a", after="b")
+    assert started == StepStarted(urn=urn, operation="update", reasons=("content",), properties=(changed,))
     assert (finished.urn, finished.operation, finished.error) == (urn, "update", "")
     assert 0 < finished.seconds < 5
 
