@@ -15,9 +15,9 @@ def test_every_served_version_is_stored_by_digest(plan_of: PlanOf) -> None:
     """The versions that traffic names are copied with the digest that was asked for; the others are left alone."""
     planned = plan_of()
 
-    assert planned.names("HostFile") == ["churn-artifacts-3", "churn-artifacts-4", "churn-proxy-bootstrap"]
-    assert planned.one("churn-artifacts-4").inputs == {
-        "path": str(planned.root / ".hybridml/local/artifacts/churn/4"),
+    assert planned.names("HostFile") == ["churn-artifacts-3-33333333", "churn-artifacts-4-44444444", "churn-proxy-bootstrap"]
+    assert planned.one("churn-artifacts-4-44444444").inputs == {
+        "path": str(planned.root / ".hybridml/local/artifacts/churn/4-44444444"),
         "source": str(planned.root / "models/4"),
         "sha256": "4" * 64,
     }
@@ -35,7 +35,7 @@ def test_every_version_has_its_replicas_on_sockets(plan_of: PlanOf) -> None:
     assert server.inputs["argv"][0] == sys.executable
     assert server.inputs["argv"][2:5] == ["uvicorn", "--factory", "hybridml.jobs.serve:application"]
     assert server.inputs["argv"][5:7] == ["--uds", "{socket}"]
-    assert server.inputs["env"]["__pyfunc_model_path__"] == str(planned.root / ".hybridml/local/artifacts/churn/3")
+    assert server.inputs["env"]["__pyfunc_model_path__"] == str(planned.root / ".hybridml/local/artifacts/churn/3-33333333")
     assert server.inputs["health"] == {"path": "/ping"}
     assert server.inputs["triggers"]["artifact"]
 

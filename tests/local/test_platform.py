@@ -156,5 +156,5 @@ def test_digests_of_training_reach_the_store(project: Path) -> None:
 
 
 def _digest(planned: Plan) -> object:
-    (stored,) = (each for each in planned.resources if each.name == "churn-artifacts-4")
+    (stored,) = (each for each in planned.resources if each.name.startswith("churn-artifacts-4"))
     return stored.inputs.get("sha256")

@@ -14,7 +14,7 @@ from hybridml.targets.local import processes
 from hybridml.targets.local.network import ADMIN, ISSUER, Proxy, ProxyArgs
 from hybridml.targets.local.promises import CONFIG_SECRET, KIND
 from hybridml.targets.local.registry import ModelRegistry, Registration
-from hybridml.targets.local.storage import ArtifactStore, ArtifactStoreArgs, StoredVersion
+from hybridml.targets.local.storage import ArtifactStore, ArtifactStoreArgs, stored_version
 
 if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec
@@ -50,7 +50,7 @@ class LocalEndpoint:
 
     def _store(self) -> ArtifactStore:
         versions = {
-            version: StoredVersion(source=self.stack.root / model.artifact.uri, sha256=model.artifact.sha256)
+            version: stored_version(self.stack.root, model.artifact)
             for version, model in self.spec.versions.items()
             if version in self.spec.served
         }

@@ -50,6 +50,11 @@ def model_server_environment(spec: EndpointSpec) -> Mapping[str, str]:
     return {**_QUIET, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **spec.runtime.env}
 
 
+def verification() -> list[str]:
+    """The program that verifies a signature, run by this program's interpreter, which has the library."""
+    return [sys.executable, "-m", "hybridml.jobs.verify"]
+
+
 def proxy(bootstrap: str) -> list[str]:
     """Envoy with that bootstrap, from the wheel beside this program's interpreter."""
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 KIND = "local"
 CONFIG_SECRET = "config:"  # noqa: S105 - the prefix of a reference, not a secret
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|projects/[^/]+/locations/[^/]+/keyRings/")
+"""A key that a service keeps: a URI, an ARN, a resource name of Cloud KMS."""
 _MONITORED = Refusal("has no monitors in this release", "leave them out in this stack: `monitors: null`")
 _RUNTIME = Refusal(
     "serves models with the MLflow scoring server only",
@@ -59,15 +62,14 @@ PROMISES: Promises = {
     Promise.EXPLAINABILITY: _MONITORED,
     Promise.SLO_ALARMS: Refusal("raises no alarms", "leave the service levels out in this stack: `slo: {}`"),
     Promise.INVOKERS: KEEPS,
-    Promise.SIGNATURE: Refusal(
-        "verifies digests, not signatures, in this release", "leave `signature` out in this stack; `sha256` is verified"
-    ),
+    Promise.SIGNATURE: KEEPS,
 }
 
 
 def refusals(name: str, spec: EndpointSpec) -> list[Problem]:
     """Everything in `spec` that this target cannot keep."""
-    own = [refusal(KIND, name, path, answer) for path, answer in (*_artifacts(spec), *_environment(spec))]
+    found = (*_artifacts(spec), *_signatures(spec), *_environment(spec))
+    own = [refusal(KIND, name, path, answer) for path, answer in found]
     return [*refuse(KIND, PROMISES, name, spec), *own]
 
 
@@ -87,6 +89,28 @@ def _artifacts(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
                 f"versions.{version}.format",
                 Refusal(
                     f"cannot load {str(model.format)!r}", "save the model in MLflow's format, or place it elsewhere"
+                ),
+            )
+
+
+def _signatures(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
+    """Keys and bundles that lie elsewhere, of the versions that are served."""
+    for version in spec.served:
+        signature = spec.versions[version].artifact.signature
+        if signature and _ELSEWHERE.match(signature.key):
+            yield (
+                f"versions.{version}.artifact.signature.key",
+                Refusal(
+                    f"verifies with a public key in a file, not with {signature.key!r}",
+                    "export the public key as PEM, and override it in this stack with its path",
+                ),
+            )
+        if signature and signature.bundle and ":/" in signature.bundle:
+            yield (
+                f"versions.{version}.artifact.signature.bundle",
+                Refusal(
+                    f"reads signatures of this machine, not {signature.bundle!r}",
+                    "override it in this stack with a path from the project's root",
                 ),
             )
 
