@@ -7,14 +7,14 @@ from typing import Any
 from hybridml.report import plan_text
 
 
-def entry(type_: str, name: str, parent: str = "", *, custom: bool = True) -> dict[str, Any]:
+def entry(type_: str, name: str, parent: str = "", *, custom: bool = True, line: int = 31) -> dict[str, Any]:
     """A resource of a plan."""
-    source = {"file": "infra/__main__.py", "line": 31}
+    source = {"file": "infra/__main__.py", "line": line}
     return {"urn": f"urn::{name}", "type": type_, "name": name, "parent": parent, "custom": custom, "source": source}
 
 
 def test_resources_stand_under_the_component_they_belong_to() -> None:
-    """Components with their place in the program; children sorted by type and name; exports and notes at the end."""
+    """Children sorted by type and name, each with its place where that is another; exports and notes at the end."""
     plan = {
         "project": "acme",
         "stack": "prod",
@@ -23,7 +23,7 @@ def test_resources_stand_under_the_component_they_belong_to() -> None:
             entry("aws:s3/bucket:Bucket", "models", "urn::store"),
             entry("hybridml:index:Platform", "platform", "urn:of:the:stack", custom=False),
             entry("hybridml:index:ArtifactStore", "store", "urn::platform", custom=False),
-            entry("kubernetes:apps/v1:Deployment", "churn", "urn::platform"),
+            entry("kubernetes:apps/v1:Deployment", "churn", "urn::platform", line=40),
             entry("random:index/randomId:RandomId", "alone"),
         ],
         "outputs": {"url": "http://127.0.0.1:8080", "ports": [8080]},
@@ -34,11 +34,11 @@ def test_resources_stand_under_the_component_they_belong_to() -> None:
         "acme/prod  6 resources\n"
         "\n"
         "platform  hybridml:index:Platform  infra/__main__.py:31\n"
-        "├─ store  hybridml:index:ArtifactStore  infra/__main__.py:31\n"
+        "├─ store  hybridml:index:ArtifactStore\n"
         "│  ├─ models  aws:s3/Bucket\n"
         "│  └─ models-versions  aws:s3/BucketVersioning\n"
-        "└─ churn  kubernetes:apps/v1:Deployment\n"
-        "alone  random:index/RandomId\n"
+        "└─ churn  kubernetes:apps/v1:Deployment  infra/__main__.py:40\n"
+        "alone  random:index/RandomId  infra/__main__.py:31\n"
         "\n"
         "outputs\n"
         "    ports: [8080]\n"

@@ -14,6 +14,7 @@ from hybridml.cli.options import (
     Everything,
     Format,
     Out,
+    PlanFormat,
     ProjectFolder,
     ResultFormat,
     SchemaOf,
@@ -73,7 +74,9 @@ def plan(
         str | None,
         typer.Option("--explain", help="Show each value of this endpoint with the file and line it came from."),
     ] = None,
-    format_: ResultFormat = Format.TEXT,
+    format_: Annotated[
+        PlanFormat, typer.Option("--format", help="Text for people, JSON for programs, HTML for a page to look at.")
+    ] = PlanFormat.TEXT,
     out: Out = None,
 ) -> None:
     """Plan offline what a stack would create, without credentials or network.
@@ -107,7 +110,8 @@ def check(
         typer.Option("--baseline", help="Findings as `check --format json` wrote them; what is in it does not count."),
     ] = None,
     format_: Annotated[
-        CheckFormat, typer.Option("--format", help="Text for people, JSON for programs, SARIF for code scanning.")
+        CheckFormat,
+        typer.Option("--format", help="Text for people, JSON for programs, SARIF for code scanning, HTML for a page."),
     ] = CheckFormat.TEXT,
     out: Out = None,
 ) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hybridml
 from hybridml.cli import output, place
@@ -35,18 +36,32 @@ def check(
 
     here = place.find(folder)
     known = load_baseline(baseline) if baseline else frozenset()
-    reports = each(here.several(stack, everything), lambda name: _report(here, name, profile, waivers, known))
-    output.write(_written(reports, format_, colour=output.coloured(out)), out)
+    plans = each(here.several(stack, everything), lambda name: planned(here, name))
+    reports = each(plans, lambda plan: judged(here, plan, profile, waivers, known))
+    if format_ is CheckFormat.HTML:
+        from hybridml.cli.page import page
+
+        output.write(page(here, list(zip(plans, reports, strict=True))), out)
+    else:
+        output.write(_written(reports, format_, colour=output.coloured(out)), out)
     codes = {exit_code(report) for report in reports}
     return next((code for code in (5, 6) if code in codes), 0)
 
 
-def _report(here: Place, stack: str, profile: str | None, waivers: Path | None, known: Known) -> Report:
+def judged(
+    here: Place,
+    plan: Mapping[str, Any],
+    profile: str | None = None,
+    waivers: Path | None = None,
+    known: Known = frozenset(),
+) -> Report:
+    """What the policies say of a stack's plan; profile and waivers are those that its file names, or the given ones."""
     from hybridml_policies import evaluate, with_stack
 
+    stack = plan["stack"]
     chosen, exceptions = _profile(here, stack, profile), _waivers(here, stack, waivers)
-    plan = with_stack(planned(here, stack), here.root, here.project.stack_file(stack))
-    return evaluate(plan, chosen, exceptions, baseline=known)
+    whole = with_stack(plan, here.root, here.project.stack_file(stack))
+    return evaluate(whole, chosen, exceptions, baseline=known)
 
 
 def _profile(here: Place, stack: str, given: str | None) -> Profile:

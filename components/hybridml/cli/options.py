@@ -16,12 +16,21 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class PlanFormat(StrEnum):
+    """How a plan is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
 class CheckFormat(StrEnum):
     """How the findings of `check` are written."""
 
     TEXT = "text"
     JSON = "json"
     SARIF = "sarif"
+    HTML = "html"
 
 
 class Engine(StrEnum):
@@ -58,4 +67,16 @@ WhichEngine = Annotated[
     typer.Option(
         "--engine", help="Who applies. Default: embedded for a stack of this machine only, pulumi for every other."
     ),
+]
+TargetPatterns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="Only this resource: URN or name, `*` and `**` allowed; may be repeated.",
+        show_default=False,
+    ),
+]
+TargetDependents = Annotated[
+    bool, typer.Option("--target-dependents", metavar="", help="Also whatever depends on the targets.")
 ]

@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hybridml.cli import output, place
-from hybridml.cli.options import Format
+from hybridml.cli.options import PlanFormat
 from hybridml.errors import ConfigurationError, HybridMLError, Problem
 
 if TYPE_CHECKING:
     from hybridml.cli.place import Place
+    from hybridml.engine.selection import Targets
 
+Given = TypeVar("Given")
 Made = TypeVar("Made")
 _NOTHING: Mapping[str, Any] = {"version": 3, "deployment": {"resources": []}}
 """The state of a stack that was never deployed."""
 
 
 def plan(
-    folder: Path | None, stack: str | None, everything: bool, *, against: Path | None, format_: Format, out: Path | None
+    folder: Path | None,
+    stack: str | None,
+    everything: bool,
+    *,
+    against: Path | None,
+    format_: PlanFormat,
+    out: Path | None,
 ) -> None:
     """Plans stacks and writes the plans, in order of their names."""
     here = place.find(folder)
     state = _state(against)
     plans = each(here.several(stack, everything), lambda name: planned(here, name, state))
-    if format_ is Format.JSON:
+    if format_ is PlanFormat.HTML:
+        from hybridml.cli.check import judged
+        from hybridml.cli.page import page
+
+        output.write(page(here, [(made, judged(here, made)) for made in plans]), out)
+        return
+    if format_ is PlanFormat.JSON:
         output.write(output.as_json(plans if everything else plans[0]), out)
         return
     from hybridml.report import plan_text
@@ -43,19 +58,34 @@ def planned(here: Place, stack: str, state: Mapping[str, Any] | None = None) -> 
     return program.plan(here.project, stack, state=state, log=_log).to_json()
 
 
-def preview(here: Place, stack: str) -> str:
-    """The plan of a stack against what is deployed, as text."""
-    from hybridml.engine import state
+def preview(here: Place, stack: str, held: Mapping[str, Any] | None, targets: Targets) -> str:
+    """The plan of a stack against what it holds, as text; of the changes those that `targets` name."""
     from hybridml.report import plan_text
 
-    held = state.read_document(here.state_folder(stack) / state.FILE) or _NOTHING
-    return plan_text(planned(here, stack, held), colour=sys.stderr.isatty())
+    made = planned(here, stack, held or _NOTHING)
+    return plan_text(_restricted(made, targets) if targets else made, colour=sys.stderr.isatty())
 
 
-def explain(folder: Path | None, stack: str | None, endpoint: str, format_: Format, out: Path | None) -> None:
+def _restricted(made: dict[str, Any], targets: Targets) -> dict[str, Any]:
+    """A plan without the changes that a targeted run leaves alone."""
+    from hybridml.engine.selection import with_dependents
+
+    needs = {each["urn"]: {each["parent"], *each["dependsOn"]} for each in made["resources"]}
+    chosen = targets.among({*needs, *(change["urn"] for change in made["diff"])})
+    chosen = with_dependents(chosen, needs) if targets.dependents else chosen
+    changes = [change for change in made["diff"] if change["urn"] in chosen]
+    counts = Counter(change["action"] for change in changes)
+    before = made["summary"]["changes"]
+    kept = {action: counts[action] for action in before if action != "same"}
+    return {**made, "diff": changes, "summary": {**made["summary"], "changes": {**kept, "same": before["same"]}}}
+
+
+def explain(folder: Path | None, stack: str | None, endpoint: str, format_: PlanFormat, out: Path | None) -> None:
     """Writes each value of an endpoint with the file and line that it came from."""
     from hybridml.spec import explain as explained
 
+    if format_ is PlanFormat.HTML:
+        raise place.contradiction("--explain", "--format html")
     here = place.find(folder)
     if not here.endpoints.is_dir():
         fix = "a project with a folder of endpoint files beside its program"
@@ -66,7 +96,7 @@ def explain(folder: Path | None, stack: str | None, endpoint: str, format_: Form
         message = f"the stack has no endpoint {endpoint!r}"
         raise ConfigurationError([Problem(path="--explain", message=message, fix=f"it places: {known}")])
     lines = list(explained(platform, endpoint))
-    if format_ is Format.JSON:
+    if format_ is PlanFormat.JSON:
         rows = [{"path": line.path, "value": line.value, "file": line.file, "line": line.line} for line in lines]
         output.write(output.as_json({"version": 1, "endpoint": endpoint, "values": rows}), out)
     else:
@@ -83,7 +113,7 @@ def _origin(file: str, line: int) -> str:
     return f"{file}:{line}" if line else file
 
 
-def each(stacks: Iterable[str], make: Callable[[str], Made]) -> list[Made]:
+def each(stacks: Iterable[Given], make: Callable[[Given], Made]) -> list[Made]:
     """`make` of every stack. Errors: `ConfigurationError` with what is wrong in any of them."""
     made: list[Made] = []
     problems: list[Problem] = []

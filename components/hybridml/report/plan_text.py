@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
 
 from hybridml.report.changes import Changes
+from hybridml.report.entries import Entry, children, mappings, short_type, source_of, text
 from hybridml.report.paint import Line, painted
-
-Entry: TypeAlias = Mapping[str, object]
 
 
 def plan_text(plan: Mapping[str, object], *, colour: bool = False) -> str:
@@ -18,17 +15,17 @@ def plan_text(plan: Mapping[str, object], *, colour: bool = False) -> str:
 
     Compared with a state, each resource carries a mark: `+` created, `~` updated, `±` replaced; what goes comes last.
     """
-    resources = [resource for resource in _list(plan.get("resources")) if isinstance(resource, Mapping)]
+    resources = mappings(plan.get("resources"))
     return painted(_lines(plan, resources), colour=colour)
 
 
 def _lines(plan: Mapping[str, object], resources: Sequence[Entry]) -> Iterator[Line]:
     count = f"{len(resources)} resource{'' if len(resources) == 1 else 's'}"
-    yield [(f"{_text(plan, 'project')}/{_text(plan, 'stack')}", "bold"), (f"  {count}", "dim")]
-    tree, changes = _children(resources), Changes(plan)
+    yield [(f"{text(plan, 'project')}/{text(plan, 'stack')}", "bold"), (f"  {count}", "dim")]
+    tree, changes = children(resources), Changes(plan)
     yield from [[]] if resources else []
     for root in tree.get("", []):
-        yield _resource(root, changes)
+        yield _resource(root, changes, "")
         yield from _branches(root, tree, changes, "")
     yield from changes.gone()
     yield from _outputs(plan.get("outputs"))
@@ -36,44 +33,22 @@ def _lines(plan: Mapping[str, object], resources: Sequence[Entry]) -> Iterator[L
     yield from changes.total()
 
 
-def _children(resources: Sequence[Entry]) -> Mapping[str, list[Entry]]:
-    """Resources by the URN of their parent; empty for those whose parent is the stack or not in the plan."""
-    known = {_text(resource, "urn") for resource in resources} - {""}
-    grouped: dict[str, list[Entry]] = defaultdict(list)
-    for resource in resources:
-        parent = _text(resource, "parent")
-        grouped[parent if parent in known and parent != _text(resource, "urn") else ""].append(resource)
-    for group in grouped.values():
-        group.sort(key=lambda resource: (_text(resource, "type"), _text(resource, "name")))
-    return grouped
-
-
 def _branches(parent: Entry, tree: Mapping[str, list[Entry]], changes: Changes, indent: str) -> Iterator[Line]:
-    urn = _text(parent, "urn")
+    urn = text(parent, "urn")
     below = tree.get(urn, []) if urn else []
     for position, child in enumerate(below, start=1):
         last = position == len(below)
-        yield [(f"{indent}{'└─ ' if last else '├─ '}", "dim"), *_resource(child, changes)]
+        yield [(f"{indent}{'└─ ' if last else '├─ '}", "dim"), *_resource(child, changes, source_of(parent))]
         yield from _branches(child, tree, changes, f"{indent}{'   ' if last else '│  '}")
 
 
-def _resource(resource: Entry, changes: Changes) -> Line:
-    component = not resource.get("custom")
-    source = resource.get("source")
-    place = f"  {_text(source, 'file')}:{source.get('line')}" if isinstance(source, Mapping) and component else ""
-    name = (_text(resource, "name"), "bold cyan" if component else "")
-    urn, token = _text(resource, "urn"), (f"  {_short(_text(resource, 'type'))}", "dim")
-    return [*changes.mark(urn), name, token, (place, "dim"), *changes.why(urn)]
-
-
-def _short(token: str) -> str:
-    """The token without the part that says its last one again: `aws:s3/Bucket` for `aws:s3/bucket:Bucket`."""
-    package, _, rest = token.partition(":")
-    module, _, name = rest.rpartition(":")
-    folder, slash, leaf = module.rpartition("/")
-    if slash and leaf.lower() == name.lower():
-        return f"{package}:{folder}/{name}"
-    return token
+def _resource(resource: Entry, changes: Changes, above: str) -> Line:
+    """A resource, with the place that asks for it where that is another than the one `above` it."""
+    source = source_of(resource)
+    name = (text(resource, "name"), "" if resource.get("custom") else "bold cyan")
+    urn, token = text(resource, "urn"), (f"  {short_type(text(resource, 'type'))}", "dim")
+    place = (f"  {source}" if source != above else "", "dim")
+    return [*changes.mark(urn), name, token, place, *changes.why(urn)]
 
 
 def _outputs(outputs: object) -> Iterator[Line]:
@@ -92,24 +67,15 @@ def _output(name: str, value: object, indent: str) -> Iterator[Line]:
         for key, item in sorted(value.items()):
             yield from _output(key, item, f"{indent}  ")
     else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        yield [(f"{indent}{name}: ", ""), (text, "dim")]
+        said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        yield [(f"{indent}{name}: ", ""), (said, "dim")]
 
 
 def _notes(notes: object) -> Iterator[Line]:
-    found = [note for note in _list(notes) if isinstance(note, Mapping)]
+    found = mappings(notes)
     if not found:
         return
     yield []
     yield [("not seen", "bold")]
     for note in found:
-        yield [(f"    {_text(note, 'subject')}: {_text(note, 'message')}", "")]
-
-
-def _list(value: object) -> Sequence[object]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _text(entry: Mapping[str, object], key: str) -> str:
-    value = entry.get(key)
-    return value if isinstance(value, str) else ""
+        yield [(f"    {text(note, 'subject')}: {text(note, 'message')}", "")]
