@@ -27,7 +27,10 @@ def test_header_routes_come_before_the_split(traffic: Traffic) -> None:
 
     assert first["match"] == {
         "path": "/invocations",
-        "headers": [{"name": "x-cohort", "string_match": {"exact": "beta"}}],
+        "headers": [
+            {"name": ":method", "string_match": {"exact": "POST"}},
+            {"name": "x-cohort", "string_match": {"exact": "beta"}},
+        ],
     }
     assert first["route"]["cluster"] == "direct-4"
 

@@ -11,7 +11,10 @@ OWNER_ONLY = 0o600
 MAX_CONNECTIONS = 10_000
 """Callers connected at once; more are refused."""
 MAX_BUFFER = 8 * 1024 * 1024
-"""Bytes of a request that are kept for a retry or a copy."""
+"""Bytes that a request may have: every one is held here until it is whole, for a retry or a copy. More is answered
+with 413."""
+CLOCK_SKEW_SECONDS = 5
+"""How far the clock of whoever signs tokens may be off: how long one is accepted after its end."""
 
 _HTTP = "envoy.extensions.filters.http."
 
@@ -94,7 +97,7 @@ def _http(listener: Listener) -> Message:
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="endpoint",
         rds={"route_config_name": ROUTE_NAME, "config_source": _watched(listener.directory, listener.routes_file)},
-        http_filters=[_tokens(listener.authentication), _nobody_by_default(), _router()],
+        http_filters=[_tokens(listener.authentication), _nobody_by_default(), _size(), _router()],
         access_log=[_access_log()],
         use_remote_address=True,
         normalize_path=True,
@@ -116,6 +119,7 @@ def _tokens(authentication: Authentication) -> Message:
         "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
         "forward": False,
         "require_expiration": True,
+        "clock_skew_seconds": CLOCK_SKEW_SECONDS,
         "payload_in_metadata": CLAIMS_KEY,
     }
     return extension(
@@ -129,6 +133,11 @@ def _tokens(authentication: Authentication) -> Message:
 def _nobody_by_default() -> Message:
     """Without a rule of the routes, nobody passes."""
     return extension(RBAC_FILTER, f"{_HTTP}rbac.v3.RBAC", rules={"action": "ALLOW", "policies": {}})
+
+
+def _size() -> Message:
+    """After the token, so that only a known caller's request is held."""
+    return extension("envoy.filters.http.buffer", f"{_HTTP}buffer.v3.Buffer", max_request_bytes=MAX_BUFFER)
 
 
 def _router() -> Message:

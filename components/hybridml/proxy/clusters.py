@@ -10,8 +10,14 @@ from hybridml.proxy.message import Message, typed
 IDLE_SECONDS = 55
 """How long an unused connection to a model server is kept; the servers must keep theirs longer."""
 CONNECT_SECONDS = 2
-MAX_PENDING = 4096
-"""Requests of one cluster that may wait or run at once; the model servers queue behind their sockets."""
+MAX_CONNECTIONS = 256
+"""Requests that a cluster sends to each of its servers at once; each has a connection of its own."""
+
+HEALTH_PATH = "/ping"
+HEALTH_SECONDS = 1
+"""How often a server that may have a pause is asked whether it takes requests."""
+HEALTH_PATIENCE_SECONDS = 5
+"""How long it may take to answer; a busy one is not a paused one."""
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -28,6 +34,8 @@ class Upstream:
     """These servers are sent copies; what they answer is thrown away and counted apart."""
     revision: str = ""
     """Name of the version's bytes, after which its clusters are called; the version itself when empty."""
+    scaled: bool = False
+    """Some of these servers may have a pause: only those that answer `HEALTH_PATH` with 200 get requests."""
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -72,9 +80,28 @@ def _cluster(name: str, upstream: Upstream) -> Message:
             "endpoints": [{"lb_endpoints": [_server(socket) for socket in upstream.sockets]}],
         },
         typed_extension_protocol_options={_HTTP_OPTIONS: _protocol()},
-        circuit_breakers={"thresholds": [_limits()]},
+        circuit_breakers={"thresholds": [_limits(len(upstream.sockets))]},
         outlier_detection=_outliers(),
+        **(_only_the_healthy() if upstream.scaled else {}),
     )
+
+
+def _only_the_healthy() -> Message:
+    """A server is in after one good answer, and out after one bad answer or three that did not come.
+
+    Where nobody is healthy nobody is asked: Envoy would otherwise send requests to those who have a pause.
+    """
+    often = f"{HEALTH_SECONDS}s"
+    check = {
+        "http_health_check": {"path": HEALTH_PATH},
+        "interval": often,
+        "no_traffic_interval": often,
+        "unhealthy_edge_interval": often,
+        "timeout": f"{HEALTH_PATIENCE_SECONDS}s",
+        "healthy_threshold": 1,
+        "unhealthy_threshold": 3,
+    }
+    return {"health_checks": [check], "common_lb_config": {"healthy_panic_threshold": {"value": 0}}}
 
 
 def _server(socket: str) -> Message:
@@ -90,12 +117,16 @@ def _protocol() -> Message:
     )
 
 
-def _limits() -> Message:
-    """How much may wait, and how much of the load may be retries, so that retries never become the load."""
+def _limits(servers: int) -> Message:
+    """How much may run and how much may wait; how much of the load may be retries, so that they never become it.
+
+    What is beyond is answered with 503 at once, instead of late. A request waits too while its connection is made.
+    """
+    most = MAX_CONNECTIONS * max(servers, 1)
     return {
-        "max_connections": MAX_PENDING,
-        "max_pending_requests": MAX_PENDING,
-        "max_requests": MAX_PENDING,
+        "max_connections": most,
+        "max_pending_requests": most,
+        "max_requests": 2 * most,
         "retry_budget": {"budget_percent": {"value": 20}, "min_retry_concurrency": 5},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from hybridml.proxy.clusters import direct_name, shadow_name
 from hybridml.proxy.message import Message, extension, percent, typed
@@ -13,6 +14,10 @@ ROUTE_NAME = "endpoint"
 """Name under which the listener asks for its routes."""
 PREDICT_PATH = "/invocations"
 PING_PATH = "/ping"
+ROUTE_HEADER = "x-hybridml-route"
+"""Request header that tells a model server why it was chosen: `split` or `header`."""
+HOST = "model"
+"""Host that model servers see. Envoy adds `-shadow` to it in copies, which a caller's own host could imitate."""
 TIMEOUT_SECONDS = 60
 """A prediction that takes longer is answered with 504."""
 RBAC_FILTER = "envoy.filters.http.rbac"
@@ -72,7 +77,7 @@ def routes(traffic: Traffic) -> list[Message]:
     host = {
         "name": ROUTE_NAME,
         "domains": ["*"],
-        "routes": [*_by_header(traffic), _by_weight(traffic), _ping(traffic)],
+        "routes": [*_by_header(traffic), _by_weight(traffic), _ping(traffic), *_refusals()],
         "typed_per_filter_config": {RBAC_FILTER: _only(traffic.groups)},
     }
     table = typed(
@@ -89,8 +94,9 @@ def _by_header(traffic: Traffic) -> list[Message]:
     return [
         {
             "name": f"header-{route.version}-{position}",
-            "match": {"path": PREDICT_PATH, "headers": [_exactly(*pair) for pair in sorted(route.headers.items())]},
+            "match": _asked("POST", PREDICT_PATH, route.headers),
             "route": {"cluster": direct_name(traffic.revision(route.version)), **_action(traffic)},
+            "request_headers_to_add": [_tells("header")],
             "response_headers_to_add": [names(route.version)],
         }
         for position, route in enumerate(traffic.header_routes)
@@ -100,8 +106,9 @@ def _by_header(traffic: Traffic) -> list[Message]:
 def _by_weight(traffic: Traffic) -> Message:
     return {
         "name": "split",
-        "match": {"path": PREDICT_PATH},
+        "match": _asked("POST", PREDICT_PATH),
         "route": {"weighted_clusters": weighted(_shares(traffic)), **_action(traffic)},
+        "request_headers_to_add": [_tells("split")],
     }
 
 
@@ -109,7 +116,7 @@ def _ping(traffic: Traffic) -> Message:
     """Liveness of a version that has weight; never mirrored, so that it does not count as a prediction."""
     return {
         "name": "ping",
-        "match": {"path": PING_PATH},
+        "match": _asked("GET", PING_PATH),
         "route": {"weighted_clusters": weighted(_shares(traffic), direct=True), **_patience()},
     }
 
@@ -135,6 +142,7 @@ def _patience() -> Message:
     """Deadline and retries. A prediction changes nothing, so it may be asked again when no answer came."""
     return {
         "timeout": f"{TIMEOUT_SECONDS}s",
+        "host_rewrite_literal": HOST,
         "retry_policy": {
             "retry_on": "connect-failure,refused-stream,reset,retriable-status-codes",
             "retriable_status_codes": [503],
@@ -149,6 +157,32 @@ def _patience() -> Message:
             "host_selection_retry_max_attempts": 3,
         },
     }
+
+
+def _refusals() -> list[Message]:
+    """405 for another method, so that TRACE, DELETE and their like reach no model server."""
+    return [
+        {
+            "name": f"only-{method.lower()}",
+            "match": {"path": path},
+            "direct_response": {"status": 405},
+            "response_headers_to_add": [{"header": {"key": "allow", "value": method}}],
+        }
+        for path, method in ((PREDICT_PATH, "POST"), (PING_PATH, "GET"))
+    ]
+
+
+def _asked(method: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Message:
+    """Matches that method and path, with those headers."""
+    return {
+        "path": path,
+        "headers": [_exactly(":method", method), *(_exactly(*pair) for pair in sorted(headers.items()))],
+    }
+
+
+def _tells(route: str) -> Message:
+    """Tells the model server why it was chosen, whatever the caller said."""
+    return {"header": {"key": ROUTE_HEADER, "value": route}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
 def _exactly(name: str, value: str) -> Message:
