@@ -57,7 +57,7 @@ def test_the_smallest_endpoint_is_kept() -> None:
         ({"scaling": {"min": 1, "max": 2}}, "iris.scaling.max"),
         ({"scaling": {"schedules": [{"cron": "0 20 * * *", "min": 0, "max": 1}]}}, "iris.scaling.schedules"),
         ({"rollout": {"strategy": "canary"}}, "iris.rollout.strategy"),
-        ({"rollout": {"strategy": "all-at-once", "abort_on": {"p99_ms": 300}}}, "iris.rollout.abort_on"),
+        ({"rollout": {"strategy": "blue-green"}}, "iris.rollout.strategy"),
         ({"capture": {"sample": 10}}, "iris.capture"),
         ({"slo": {"p99_ms": 300}}, "iris.slo.p99_ms"),
         ({"instance": "ml.m7i.large"}, "iris.instance"),

@@ -135,13 +135,18 @@ def _scaling(draw: st.DrawFn) -> Tree:
 
 @st.composite
 def _rollouts(draw: st.DrawFn) -> Tree:
-    abort_on = sometimes({"error_rate": RATIOS}, {"p99_ms": st.integers(1, 5000)})
-    common = {"interval": st.just("30s"), "bake": st.just("10m"), "max_bake": st.just("1h"), "abort_on": abort_on}
-    rollout = draw(sometimes({}, {**common, "min_requests": st.integers(0, 1000)}))
-    if draw(st.booleans()):
-        return {**rollout, "strategy": "all-at-once"}
-    steps = draw(st.lists(st.integers(1, 99), min_size=1, max_size=5, unique=True))
-    return {**rollout, "strategy": "canary", "steps": sorted(steps)}
+    strategy = draw(st.sampled_from(["canary", "linear", "blue-green", "all-at-once"]))
+    compared = {"worse_than_champion": st.floats(0.501, 0.999)} if strategy in {"canary", "linear"} else {}
+    abort_on = sometimes({"error_rate": RATIOS}, {"p99_ms": st.integers(1, 5000), **compared})
+    gates = {} if strategy == "all-at-once" else {"abort_on": abort_on}
+    common = {"interval": st.just("30s"), "bake": st.just("10m"), "max_bake": st.just("1h"), **gates}
+    rollout = {**draw(sometimes({}, {**common, "min_requests": st.integers(0, 1000)})), "strategy": strategy}
+    if strategy == "canary":
+        rollout["steps"] = sorted(draw(st.lists(st.integers(1, 99), min_size=1, max_size=5, unique=True)))
+    if strategy == "linear" and draw(st.booleans()):
+        step = draw(st.integers(5, 60))
+        rollout["steps"] = list(range(step, 100, step))
+    return rollout
 
 
 def _monitors() -> st.SearchStrategy[Tree]:
@@ -159,6 +164,20 @@ def _monitors() -> st.SearchStrategy[Tree]:
     )
 
 
+def _batches() -> st.SearchStrategy[Tree]:
+    """Nothing, or what makes an endpoint a batch."""
+    optional = {
+        "format": st.sampled_from(["csv", "jsonl", "parquet"]),
+        "shard_rows": st.integers(1, 10_000),
+        "schedule": st.sampled_from(["0 3 * * *", "*/15 * * * 1-5"]),
+        "timezone": st.sampled_from(["UTC", "Europe/Berlin"]),
+        "timeout": st.just("2h"),
+    }
+    folders = NAMES.map("s3://results/{}/".format)
+    batch = sometimes({"input": NAMES.map("data/{}/*.csv".format), "output": folders}, optional)
+    return st.one_of(st.just({}), st.fixed_dictionaries({"mode": st.just("batch"), "batch": batch}))
+
+
 @st.composite
 def endpoints(draw: st.DrawFn) -> Tree:
     """The content of an endpoint's file."""
@@ -173,6 +192,7 @@ def endpoints(draw: st.DrawFn) -> Tree:
         "access": {"invokers": draw(groups)},
         "capture": draw(sometimes({"sample": SAMPLES}, {"retention_days": st.integers(1, 3650)})),
     }
+    endpoint |= draw(_batches()) if set(endpoint["traffic"]) == {"champion"} else {}
     slo = sometimes({}, {"availability": st.floats(90, 99.99), "p99_ms": st.integers(1, 5000), "error_rate": RATIOS})
     rest = {"runtime": _runtimes(), "scaling": _scaling(), "rollout": _rollouts(), "monitors": _monitors(), "slo": slo}
     return endpoint | draw(sometimes({}, rest))
@@ -214,7 +234,7 @@ def local_projects(draw: st.DrawFn) -> Project:
     """A project with one local target that keeps everything the endpoints ask for."""
     files = draw(st.dictionaries(NAMES, endpoints(), min_size=1, max_size=2))
     for name, endpoint in files.items():
-        for unkept in ("capture", "monitors", "slo", "runtime"):
+        for unkept in ("capture", "monitors", "slo", "runtime", "mode", "batch"):
             endpoint.pop(unkept, None)
         endpoint["scaling"] = {"min": draw(st.integers(1, 3))}
         endpoint["rollout"] = {"strategy": "all-at-once"}
@@ -324,7 +344,7 @@ def _out_of_range(draw: st.DrawFn, project: Project, name: str) -> tuple[str, st
         for key in path[:depth]:
             parent = parent.setdefault(key, {"strategy": "canary"} if key == "rollout" else {})
     if path[0] == "rollout":
-        project.endpoints[name]["rollout"] |= {"strategy": "canary", "steps": [5]}
+        project.endpoints[name]["rollout"] = {"strategy": "canary", "steps": [5]}
     put(project.endpoints[name], path, value)
     return _in_endpoint(name), path[0]
 

@@ -59,7 +59,7 @@ BASELINE = "s3://models/baseline"
         ),
         (
             {"rollout": {"steps": []}},
-            "iris.rollout.steps: a canary has steps (add steps, or set strategy: all-at-once)",
+            "iris.rollout.steps: canary has steps (add steps, or set strategy: all-at-once)",
         ),
         (
             {"rollout": {"strategy": "all-at-once", "steps": [5]}},
@@ -79,9 +79,24 @@ BASELINE = "s3://models/baseline"
             "iris.rollout.abort_on: no gate is left, so nothing would ever roll back (keep one of them)",
         ),
         (
-            {"rollout": {"abort_on": {"worse_than_champion": 0.9}}},
-            "iris.rollout.abort_on.worse_than_champion: without model_quality nothing measures it "
-            "(add monitors.model_quality, or remove this gate)",
+            {"rollout": {"strategy": "blue-green", "steps": [5]}},
+            "iris.rollout.steps: blue-green has no steps (remove steps (`steps: null` in a stack), "
+            "or set strategy: canary)",
+        ),
+        (
+            {"rollout": {"strategy": "linear", "steps": [10, 30, 50]}},
+            "iris.rollout.steps: 10, 30, 50 are not the multiples of 10 below 100 "
+            "(leave steps out for 10, 20, …, 90, or set strategy: canary)",
+        ),
+        (
+            {"rollout": {"strategy": "blue-green", "abort_on": {"worse_than_champion": 0.9}}},
+            "iris.rollout.abort_on.worse_than_champion: with blue-green the old version gets no traffic to compare "
+            "with (remove it, or set strategy: canary)",
+        ),
+        (
+            {"rollout": {"strategy": "all-at-once", "abort_on": {"p99_ms": 300}}},
+            "iris.rollout.abort_on: all-at-once has no gates (remove abort_on (`abort_on: null` in a stack), "
+            "or set strategy: blue-green)",
         ),
         (
             {"monitors": {"drift": {"baseline": BASELINE}, "bias": {"baseline": BASELINE, "facet": "age"}}},

@@ -115,7 +115,7 @@ SPEC: Mapping[str, Change] = {
     "rollout.abort_on.p99_ms": Change({"rollout": {"abort_on": {"p99_ms": 9}}}, {"rollout": _CANARY}),
     "rollout.abort_on.worse_than_champion": Change(
         {"rollout": {"abort_on": {"worse_than_champion": 0.9}}},
-        {"rollout": _CANARY, **_monitor("model_quality", **_QUALITY)},
+        {"rollout": _CANARY},
     ),
     "capture.sample": Change({"capture": {"sample": 20}}, {"capture": {"sample": 10}}),
     "capture.retention_days": Change({"capture": {"retention_days": 9}}, {"capture": {"sample": 10}}),

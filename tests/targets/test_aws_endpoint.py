@@ -136,8 +136,16 @@ def test_capture_is_sampled_encrypted_and_expires(plan: Plan) -> None:
     ("rollout", "deployment"),
     [
         (
-            {"strategy": "all-at-once", "bake": "10m"},
+            {"strategy": "blue-green", "bake": "10m"},
             {"strategy": "all-at-once", "terminationWait": 600, "timeout": 2400},
+        ),
+        (
+            {"strategy": "linear", "bake": "10m", "max_bake": "10m"},
+            {"strategy": "linear", "stepPercent": 10, "stepInterval": 600, "terminationWait": 600, "timeout": 7800},
+        ),
+        (
+            {"strategy": "linear", "steps": [50], "bake": "10m", "max_bake": "30m"},
+            {"strategy": "linear", "stepPercent": 50, "stepInterval": 600, "terminationWait": 600, "timeout": 4200},
         ),
         (
             {"strategy": "canary", "steps": [10], "bake": "5m", "max_bake": "30m"},
@@ -161,9 +169,18 @@ def test_rollout_becomes_a_guarded_update(plan: Plan, rollout: dict[str, Any], d
     ]
 
 
+def test_all_at_once_has_no_way_back(plan: Plan) -> None:
+    """No alarm rolls back what asked for no gates."""
+    made = plan("aws", {"rollout": {"strategy": "all-at-once", "bake": "10m"}}).one(DEPLOYMENT)
+
+    assert made["deployment"] == {"strategy": "all-at-once", "terminationWait": 600, "timeout": 2400}
+    assert made["rollbackAlarms"] == []
+
+
 def test_gates_wait_for_enough_requests(plan: Plan) -> None:
     """A rollback alarm compares a share only once `min_requests` were answered, each whole minute of `interval`."""
-    rollout = {"interval": "90s", "min_requests": 500, "abort_on": {"error_rate": 0.02, "p99_ms": 300}}
+    gates = {"error_rate": 0.02, "p99_ms": 300}
+    rollout = {"strategy": "blue-green", "interval": "90s", "min_requests": 500, "abort_on": gates}
     made = plan("aws", {"rollout": rollout})
 
     errors = made.one(ALARM, "churn-champion-gate-errors")

@@ -20,6 +20,13 @@ ALONE = {"champion": {"weight": 100}, "challenger": None}
         ({"mode": "serverless"}, "mode", "guarded updates"),
         ({"rollout": {"strategy": "canary", "steps": [5, 25, 50]}}, "rollout.steps", "not 5, 25, 50"),
         ({"rollout": {"strategy": "canary", "steps": [60]}}, "rollout.steps", "50 %"),
+        ({"rollout": {"strategy": "linear", "steps": [60]}}, "rollout.steps", "50 %"),
+        ({"rollout": {"strategy": "linear", "steps": list(range(5, 100, 5))}}, "rollout.steps", "from 10 %"),
+        (
+            {"instance": "ml.inf1.xlarge", "rollout": {"strategy": "blue-green"}},
+            "rollout.strategy",
+            "without rollback",
+        ),
         ({"rollout": {"bake": "2h", "max_bake": "3h"}}, "rollout.bake", "3600 s"),
         (
             {"instance": "ml.inf1.xlarge", "rollout": {"strategy": "canary", "steps": [10]}},
@@ -72,16 +79,11 @@ def test_a_container_that_sagemaker_does_not_call_is_refused(refused: Refused) -
     }
 
 
-def test_model_quality_gate_is_refused(refused: Refused) -> None:
-    """A gate that no alarm can watch is refused, beside the monitor that it needs."""
-    quality = {"ground_truth": "s3://truth/", "metric": "auc", "threshold": 0.8}
-    spec = {
-        "capture": {"sample": 10},
-        "monitors": {"model_quality": quality},
-        "rollout": {"abort_on": {"worse_than_champion": 0.95}},
-    }
+def test_a_comparison_that_no_alarm_makes_is_refused(refused: Refused) -> None:
+    """An alarm watches one version; the gate that compares two is refused."""
+    rollout = {"strategy": "canary", "steps": [10], "abort_on": {"worse_than_champion": 0.95}}
 
-    assert set(refused("aws", spec)) == {"rollout.abort_on.worse_than_champion", "monitors.model_quality"}
+    assert set(refused("aws", {"rollout": rollout})) == {"rollout.abort_on.worse_than_champion"}
 
 
 @pytest.mark.parametrize("missing", ["subnet_ids", "security_group_ids"])

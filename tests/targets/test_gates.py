@@ -9,13 +9,13 @@ import pytest
 
 Plans = Callable[..., Any]
 ALL_AT_ONCE = {"strategy": "all-at-once"}
-GATED = ALL_AT_ONCE | {"abort_on": {"error_rate": 0.02}}
+GATED = {"strategy": "blue-green", "abort_on": {"error_rate": 0.02}}
 
 
 @pytest.mark.parametrize("kind", ["gcp", "kubernetes"])
 def test_gates_that_nobody_would_watch_are_refused(refused: Callable[..., dict[str, str]], kind: str) -> None:
-    """A rollout all at once that is to be aborted needs somebody who aborts it."""
-    assert set(refused(kind, {"rollout": GATED})) == {"rollout.abort_on"}
+    """A rollout that is to be aborted needs somebody who aborts it, and keeps the old version for it."""
+    assert set(refused(kind, {"rollout": GATED})) == {"rollout.strategy", "rollout.abort_on"}
 
 
 @pytest.mark.parametrize(("kind", "rollout"), [("aws", GATED), ("gcp", ALL_AT_ONCE), ("kubernetes", ALL_AT_ONCE)])

@@ -141,9 +141,3 @@ def _endpoint_findings(endpoint: EndpointSpec) -> Iterator[Finding]:
         yield Finding(
             path=("monitors",), message=f"nothing is captured for {names} to look at", fix="add capture.sample"
         )
-    if endpoint.rollout.abort_on.worse_than_champion is not None and not endpoint.monitors.model_quality:
-        yield Finding(
-            path=("rollout", "abort_on", "worse_than_champion"),
-            message="without model_quality nothing measures it",
-            fix="add monitors.model_quality, or remove this gate",
-        )

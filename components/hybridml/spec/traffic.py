@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from hybridml.spec.part import Finding, Part, refuse
 from hybridml.spec.scalars import (
+    Confidence,
     Duration,
     HeaderName,
     HeaderValue,
@@ -110,8 +111,11 @@ class AbortOn(Part):
 
     error_rate: Ratio | None = Field(0.01, description="Share of failed requests, 0 to 1.")
     p99_ms: Positive | None = Field(None, le=3_600_000, description="99th percentile of the latency, in milliseconds.")
-    worse_than_champion: Ratio | None = Field(
-        None, description="Share of the champion's model quality that the new version must reach, 0 to 1."
+    worse_than_champion: Confidence | None = Field(
+        None,
+        description="Confidence, above 0.5 and below 1, such as 0.95: end the rollout once the new version shows at "
+        "this confidence more failures than the champion, or a median or p99 latency beyond 1.25 times the champion's. "
+        "It holds for the whole rollout, all looks and steps together, and for the other gates too.",
     )
 
     @model_validator(mode="after")
@@ -123,22 +127,32 @@ class AbortOn(Part):
         return self
 
 
+_STEPS: Mapping[object, tuple[int, ...]] = {
+    Strategy.CANARY: (5, 25, 50),
+    Strategy.LINEAR: tuple(range(10, 100, 10)),
+}
+"""Steps of a strategy where nobody wrote any."""
+
+
 class Rollout(Part):
     """How a changed version takes over the traffic of its variant."""
 
     strategy: Strategy = Field(
-        Strategy.CANARY, description="Step by step, or all at once after the new version is healthy."
+        Strategy.CANARY,
+        description="`canary`: step by step. `linear`: in equal steps. `blue-green`: everything at once, with a way "
+        "back to the old version for `bake`. `all-at-once`: everything at once after the new version is healthy, and "
+        "no gates.",
     )
     steps: tuple[Step, ...] = Field(
-        default_factory=lambda data: (5, 25, 50) if data.get("strategy") is Strategy.CANARY else (),
+        default_factory=lambda data: _STEPS.get(data.get("strategy"), ()),
         max_length=20,
-        description="Percent of the variant's own weight, 1 to 99, ascending; 100 follows. "
-        "When left out, 5, 25, 50 for canary and none for all-at-once.",
+        description="Percent of the variant's own weight, 1 to 99, ascending, for linear in equal distances; 100 "
+        "follows. When left out, 5, 25, 50 for canary, 10, 20, …, 90 for linear and none for the others.",
     )
     interval: Duration = Field(Duration("30s"), description="Time between two looks at the gates.")
     bake: Duration = Field(Duration("10m"), description="How long each step lasts.")
     max_bake: Duration = Field(
-        Duration("30m"), description="How long a step waits for min_requests before it is given up."
+        Duration("30m"), description="When a step is given up that has not passed its gates and min_requests."
     )
     min_requests: Natural = Field(
         200, le=1_000_000_000, description="Requests that the new version must have answered before a step is judged."
@@ -152,14 +166,7 @@ class Rollout(Part):
 
 
 def _rollout_findings(rollout: Rollout) -> Iterator[Finding]:
-    if rollout.strategy is Strategy.CANARY and not rollout.steps:
-        yield Finding(path=("steps",), message="a canary has steps", fix="add steps, or set strategy: all-at-once")
-    if rollout.strategy is Strategy.ALL_AT_ONCE and rollout.steps:
-        yield Finding(
-            path=("steps",),
-            message="all-at-once has no steps",
-            fix="remove steps (`steps: null` in a stack), or set strategy: canary",
-        )
+    yield from _strategy_findings(rollout)
     for index, (before, after) in enumerate(pairwise(rollout.steps), start=1):
         if after <= before:
             yield Finding(
@@ -171,3 +178,38 @@ def _rollout_findings(rollout: Rollout) -> Iterator[Finding]:
             yield Finding(
                 path=(shorter,), message=f"{shorter} {first} is longer than {longer} {second}", fix=f"shorten {shorter}"
             )
+
+
+def _strategy_findings(rollout: Rollout) -> Iterator[Finding]:
+    """What a strategy has, and what it cannot have."""
+    strategy, steps = rollout.strategy, rollout.steps
+    if strategy in _STEPS and not steps:
+        yield Finding(path=("steps",), message=f"{strategy} has steps", fix="add steps, or set strategy: all-at-once")
+    if strategy not in _STEPS and steps:
+        yield Finding(
+            path=("steps",),
+            message=f"{strategy} has no steps",
+            fix="remove steps (`steps: null` in a stack), or set strategy: canary",
+        )
+    if strategy is Strategy.LINEAR and steps and steps != tuple(range(steps[0], 100, steps[0])):
+        yield Finding(
+            path=("steps",),
+            message=f"{', '.join(map(str, steps))} are not the multiples of {steps[0]} below 100",
+            fix="leave steps out for 10, 20, …, 90, or set strategy: canary",
+        )
+    yield from _gate_findings(rollout)
+
+
+def _gate_findings(rollout: Rollout) -> Iterator[Finding]:
+    if rollout.strategy is Strategy.BLUE_GREEN and rollout.abort_on.worse_than_champion is not None:
+        yield Finding(
+            path=("abort_on", "worse_than_champion"),
+            message="with blue-green the old version gets no traffic to compare with",
+            fix="remove it, or set strategy: canary",
+        )
+    if rollout.strategy is Strategy.ALL_AT_ONCE and "abort_on" in rollout.model_fields_set:
+        yield Finding(
+            path=("abort_on",),
+            message="all-at-once has no gates",
+            fix="remove abort_on (`abort_on: null` in a stack), or set strategy: blue-green",
+        )

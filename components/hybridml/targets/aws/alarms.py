@@ -46,7 +46,9 @@ class Alarm:
 
 
 def gates(spec: EndpointSpec) -> Iterator[Alarm]:
-    """The alarms that end a rollout: they ring only once enough requests were answered."""
+    """The alarms that end a rollout: they ring only once enough requests were answered. All at once has none."""
+    if spec.rollout.strategy == "all-at-once":
+        return
     least, period = spec.rollout.min_requests, _whole_minutes(spec.rollout.interval.seconds)
     abort = spec.rollout.abort_on
     for variant in spec.traffic.variants:

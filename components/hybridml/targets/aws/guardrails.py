@@ -50,7 +50,11 @@ class Guard:
 
 
 def guard(rollout: Rollout) -> Guard:
-    """The update that carries out `rollout`. One step is a canary; equal distances are linear steps."""
+    """The update that carries out `rollout`.
+
+    One step of a canary is a canary; equal distances are linear steps. Blue-green moves everything at once and bakes
+    while the old fleet waits; all-at-once does so without an alarm (`alarms.gates`), so that nothing rolls it back.
+    """
     steps = rollout.steps
     longest = START_SECONDS + TERMINATION_WAIT + len(steps) * rollout.max_bake.seconds
     timeout = min(max(longest, SHORTEST_UPDATE), LONGEST_UPDATE)
@@ -60,7 +64,7 @@ def guard(rollout: Rollout) -> Guard:
             strategy="all-at-once", step_percent=None, step_interval=None, termination_wait=wait, timeout=timeout
         )
     return Guard(
-        strategy="canary" if len(steps) == 1 else "linear",
+        strategy="canary" if rollout.strategy == "canary" and len(steps) == 1 else "linear",
         step_percent=steps[0],
         step_interval=rollout.bake.seconds,
         termination_wait=TERMINATION_WAIT,
@@ -73,25 +77,29 @@ def deployment_refusals(spec: EndpointSpec, target: AwsTarget) -> Iterator[tuple
     yield from _gates(spec)
     if spec.rollout.bake.seconds > LONGEST_STEP:
         yield "rollout.bake", Refusal(f"waits {LONGEST_STEP} s at most per step", "set rollout.bake to 1h or less")
-    if spec.rollout.strategy != "canary":
+    if spec.rollout.strategy == "all-at-once":
         return
     instance = spec.instance or target.instance
     if machine(instance).inf1:
         yield (
             "rollout.strategy",
             Refusal(
-                f"falls back to all at once on {instance}, without a word",
+                f"falls back to all at once without rollback on {instance}, without a word",
                 "choose an inf2 instance, or set rollout.strategy: all-at-once",
             ),
         )
-    yield from _steps(spec.rollout)
+    if spec.rollout.steps:
+        yield from _steps(spec.rollout)
 
 
 def _gates(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
     if spec.rollout.abort_on.worse_than_champion is not None:
         yield (
             "rollout.abort_on.worse_than_champion",
-            Refusal("has no alarm on model quality in this release", "remove this gate for this stack"),
+            Refusal(
+                "has no alarm that compares two versions",
+                "keep error_rate or p99_ms, and set worse_than_champion: null for this stack",
+            ),
         )
 
 
@@ -100,7 +108,7 @@ def _steps(rollout: Rollout) -> Iterator[tuple[str, Refusal]]:
     first = steps[0]
     if first > LARGEST_CANARY:
         yield "rollout.steps", Refusal(f"moves {LARGEST_CANARY} % per step at most", "begin with a smaller step")
-    if len(steps) == 1:
+    if len(steps) == 1 and rollout.strategy == "canary":
         return
     even = tuple(range(first, 100, first))
     if first < SMALLEST_LINEAR or steps != even:
