@@ -19,6 +19,8 @@ from hybridml.cli.options import (
     ResultFormat,
     SchemaOf,
     StackName,
+    TargetDependents,
+    TargetPatterns,
     WhichEngine,
     Yes,
 )
@@ -135,15 +137,52 @@ def up(
     project: ProjectFolder = None,
     engine: WhichEngine = None,
     yes: Yes = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", "-r", metavar="", help="First record what there is, as `refresh` does.")
+    ] = False,
+    target: TargetPatterns = None,
+    target_dependents: TargetDependents = False,
     format_: ResultFormat = Format.TEXT,
 ) -> None:
-    """Make what the stack describes.
+    """Make what the stack describes; with `--target`, only the resources that it names.
 
     Exit status: 0 done, 2 wrong configuration, 1 failed; with Pulumi as engine, Pulumi's own.
     """
     from hybridml.cli import deploy
 
-    raise typer.Exit(deploy.up(project, stack, engine, yes, format_))
+    targets = deploy.targets(target, target_dependents)
+    asked = deploy.Asked(folder=project, stack=stack, engine=engine, yes=yes, format_=format_, targets=targets)
+    raise typer.Exit(deploy.up(asked, refreshing=refresh))
+
+
+@app.command(
+    epilog=_examples("hybridml refresh -s local", "hybridml refresh -s local --preview-only --expect-no-changes")
+)
+def refresh(
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    engine: WhichEngine = None,
+    yes: Yes = False,
+    preview_only: Annotated[
+        bool, typer.Option("--preview-only", metavar="", help="Only show what differs; record nothing.")
+    ] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", metavar="", help="Exit 4 when anything differs.")
+    ] = False,
+    target: TargetPatterns = None,
+    target_dependents: TargetDependents = False,
+    format_: ResultFormat = Format.TEXT,
+) -> None:
+    """Look at everything that the stack made, show what is not as recorded, and record it.
+
+    Exit status: 0 done, whatever differs; 4 something does, with `--expect-no-changes`; 2 wrong configuration;
+    1 failed. With Pulumi as engine, Pulumi's own.
+    """
+    from hybridml.cli import deploy
+
+    targets = deploy.targets(target, target_dependents)
+    asked = deploy.Asked(folder=project, stack=stack, engine=engine, yes=yes, format_=format_, targets=targets)
+    raise typer.Exit(deploy.refresh(asked, preview_only=preview_only, expect_no_changes=expect_no_changes))
 
 
 @app.command(epilog=_examples("hybridml destroy -s local --yes"))
@@ -152,15 +191,19 @@ def destroy(
     project: ProjectFolder = None,
     engine: WhichEngine = None,
     yes: Yes = False,
+    target: TargetPatterns = None,
+    target_dependents: TargetDependents = False,
     format_: ResultFormat = Format.TEXT,
 ) -> None:
-    """Remove everything that the stack made, in reverse order.
+    """Remove everything that the stack made, in reverse order; with `--target`, only the resources that it names.
 
-    Exit status: 0 done, 1 failed; with Pulumi as engine, Pulumi's own.
+    Exit status: 0 done, 2 wrong configuration, 1 failed; with Pulumi as engine, Pulumi's own.
     """
     from hybridml.cli import deploy
 
-    raise typer.Exit(deploy.destroy(project, stack, engine, yes, format_))
+    targets = deploy.targets(target, target_dependents)
+    asked = deploy.Asked(folder=project, stack=stack, engine=engine, yes=yes, format_=format_, targets=targets)
+    raise typer.Exit(deploy.destroy(asked))
 
 
 @app.command(epilog=_examples("hybridml status -s local --format json"))

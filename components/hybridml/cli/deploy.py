@@ -1,4 +1,4 @@
-"""`hybridml up` and `hybridml destroy`: which engine, what is asked first, and what is printed last."""
+"""`hybridml up`, `refresh` and `destroy`: which engine, what is asked first, and what is printed last."""
 
 from __future__ import annotations
 
@@ -12,53 +12,139 @@ from typing import TYPE_CHECKING, Any, Literal
 from hybridml.cli import deployed, output, place, progress, pulumi_engine
 from hybridml.cli.callers import curl, forget_curl
 from hybridml.cli.options import Engine, Format
+from hybridml.engine.selection import EVERYTHING, Targets
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, StateError
 
 if TYPE_CHECKING:
     from hybridml.cli.place import Place
+    from hybridml.engine.drift import Drift
 
 TARGETS = "hybridml:targets"
-Verb = Literal["up", "destroy"]
+DRIFTED = 4
+"""Exit status of a refresh that was to find no drift, and did."""
+Verb = Literal["up", "refresh", "destroy"]
+_WORDS = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "same": "unchanged"}
+_FOUND = {"update": "changed", "delete": "gone", "same": "as recorded"}
 
 
-def up(folder: Path | None, stack: str | None, engine: Engine | None, yes: bool, format_: Format) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the commands that work on a deployed stack have in common."""
+
+    folder: Path | None = None
+    stack: str | None = None
+    engine: Engine | None = None
+    yes: bool = False
+    format_: Format = Format.TEXT
+    targets: Targets = EVERYTHING
+
+
+def targets(patterns: list[str] | None, dependents: bool) -> Targets:
+    """What `--target` and `--target-dependents` restrict a run to.
+
+    Errors: `ConfigurationError` when there are dependents of nothing.
+    """
+    if dependents and not patterns:
+        message, fix = "says nothing without --target", "name a resource with --target"
+        raise ConfigurationError([Problem(path="--target-dependents", message=message, fix=fix)])
+    return Targets(patterns=tuple(patterns or ()), dependents=dependents)
+
+
+def up(asked: Asked, *, refreshing: bool = False) -> int:
     """Makes what the stack describes and prints where it answers; the exit status."""
-    run = _Run.of(folder, stack, engine)
-    status, changes = run.go("up", yes)
-    if status == 0:
-        run.report(changes, format_)
-    return status
+    run = _Run.of(asked, asked.engine)
+    if run.engine is Engine.PULUMI:
+        status = run.pulumi("up", ["--refresh"] if refreshing else [])
+        return status or run.report({}, ())
+    if not asked.yes:
+        run.ask("up", "Make these changes?")
+    from hybridml.engine import apply
+
+    with progress.shown() as listener:
+        done = apply.up(
+            run.here.project,
+            run.stack,
+            state_dir=run.folder,
+            progress=listener,
+            targets=asked.targets,
+            refreshing=refreshing,
+        )
+    output.say(_counted(done.changes, _WORDS))
+    return run.report(done.changes, done.drift)
 
 
-def destroy(folder: Path | None, stack: str | None, engine: Engine | None, yes: bool, format_: Format) -> int:
-    """Removes everything that the stack made; the exit status."""
-    run = _Run.of(folder, stack, engine or _holder(folder, stack))
-    status, changes = run.go("destroy", yes)
-    if status == 0:
+def refresh(asked: Asked, *, preview_only: bool = False, expect_no_changes: bool = False) -> int:
+    """Reads what there is, prints what is not as recorded, and records it unless told not to; the exit status."""
+    run = _Run.of(asked, asked.engine or _holder(asked))
+    if run.engine is Engine.PULUMI:
+        said = {"--preview-only": preview_only, "--expect-no-changes": expect_no_changes}
+        return run.pulumi("refresh", [option for option, is_said in said.items() if is_said])
+    if not preview_only and not asked.yes:
+        run.ask("refresh", "Record what is there?")
+    from hybridml.engine import apply
+
+    with progress.shown() as listener:
+        found = apply.refresh(
+            run.here.project,
+            run.stack,
+            state_dir=run.folder,
+            progress=progress.but_drift(listener),
+            targets=asked.targets,
+            record=not preview_only,
+        )
+    if asked.format_ is Format.JSON:
+        drift = [each.to_json() for each in found.drift]
+        output.write(output.as_json({**run.document(found.changes), "recorded": not preview_only, "drift": drift}))
+    else:
+        output.write("".join(f"{progress.drift_text(each)}\n" for each in found.drift))
+    output.say(_counted(found.changes, _FOUND))
+    return DRIFTED if found.drift and expect_no_changes else 0
+
+
+def destroy(asked: Asked) -> int:
+    """Removes everything that the stack made, or what the targets name; the exit status."""
+    run = _Run.of(asked, asked.engine or _holder(asked))
+    changes: Mapping[Any, int] = {}
+    status = 0
+    if run.engine is Engine.PULUMI:
+        status = run.pulumi("destroy", [])
+    else:
+        if not asked.yes:
+            run.ask("destroy", run.removal)
+        from hybridml.engine import apply
+
+        with progress.shown() as listener:
+            done = apply.destroy(
+                run.here.project, run.stack, state_dir=run.folder, progress=listener, targets=asked.targets
+            )
+        changes = done.changes
+        output.say(_counted(changes, _WORDS))
+    if status == 0 and not asked.targets:
         forget_curl(run.here, run.stack)
-    if status == 0 and format_ is Format.JSON:
-        output.write(output.as_json({"version": 1, "stack": run.stack, "engine": run.engine, "changes": changes}))
+    if status == 0 and asked.format_ is Format.JSON:
+        output.write(output.as_json(run.document(changes)))
     return status
 
 
-def _holder(folder: Path | None, stack: str | None) -> Engine | None:
-    """The engine that holds the stack, which is the one to destroy it."""
-    here = place.find(folder)
-    return deployed.held_by(here, here.one(stack))
+def _holder(asked: Asked) -> Engine | None:
+    """The engine that holds the stack, which is the one to read or destroy it."""
+    here = place.find(asked.folder)
+    return deployed.held_by(here, here.one(asked.stack))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One stack and the engine that is to apply it."""
+    """One stack, the engine that holds it or is to apply it, and what was asked."""
 
     here: Place
     stack: str
     engine: Engine
+    asked: Asked
 
     @classmethod
-    def of(cls, folder: Path | None, stack: str | None, engine: Engine | None) -> _Run:
-        here = place.find(folder)
-        name = here.one(stack)
+    def of(cls, asked: Asked, engine: Engine | None) -> _Run:
+        here = place.find(asked.folder)
+        name = here.one(asked.stack)
         chosen = engine or (Engine.EMBEDDED if _only_this_machine(here, name) else Engine.PULUMI)
         holder = deployed.held_by(here, name)
         if holder not in (None, chosen):
@@ -66,75 +152,85 @@ class _Run:
                 f"The stack {name} is held by the {holder} engine, whose state is not empty; one stack never has two. "
                 f"Go on with it (--engine {holder}), or destroy it first: hybridml destroy -s {name} --engine {holder}"
             )
-        return cls(here, name, chosen)
+        return cls(here, name, chosen, asked)
 
-    def go(self, verb: Verb, yes: bool) -> tuple[int, Mapping[str, int]]:
-        """Applies or removes the stack; the exit status, and the changes where they are ours to count."""
-        return self._embedded(verb, yes) if self.engine is Engine.EMBEDDED else (self._pulumi(verb, yes), {})
+    @property
+    def folder(self) -> Path:
+        """Where the embedded engine keeps what it knows of the stack."""
+        return self.here.state_folder(self.stack)
 
-    def _embedded(self, verb: Verb, yes: bool) -> tuple[int, Mapping[str, int]]:
-        from hybridml.engine import apply
+    @property
+    def removal(self) -> str:
+        """What is asked before anything is removed."""
+        named = ", ".join(self.asked.targets.patterns)
+        what = f"{named} of the stack {self.stack}" if named else f"everything that the stack {self.stack} made"
+        return f"Remove {what}?"
 
-        if not yes:
-            self._ask(verb)
-        act = apply.up if verb == "up" else apply.destroy
-        with progress.shown() as listener:
-            changes = act(
-                self.here.project, self.stack, state_dir=self.here.state_folder(self.stack), progress=listener
-            ).changes
-        output.say(_counted(changes))
-        return 0, {str(change): count for change, count in changes.items()}
-
-    def _pulumi(self, verb: Verb, yes: bool) -> int:
+    def pulumi(self, verb: Verb, options: list[str]) -> int:
         """Hands the stack to Pulumi, which speaks to the terminal itself."""
+        said = [*options, *self.asked.targets.for_pulumi(), *(["--yes"] if self.asked.yes else [])]
         if not _only_this_machine(self.here, self.stack):
-            return pulumi_engine.Shared(root=self.here.root, stack=self.stack).run(verb, yes=yes)
+            return pulumi_engine.Shared(root=self.here.root, stack=self.stack).run(verb, said)
         private = pulumi_engine.Private(
             root=self.here.root,
             project=self.here.project.name,
             stack=self.stack,
             config_file=self.here.project.stack_file(self.stack),
         )
-        return private.run(verb, yes=yes)
+        return private.run(verb, said)
 
-    def report(self, changes: Mapping[str, int], format_: Format) -> None:
-        """Prints each endpoint's address, and on this machine how to ask it."""
+    def report(self, changes: Mapping[Any, int], drift: tuple[Drift, ...]) -> int:
+        """Prints each endpoint's address, and on this machine how to ask it; the exit status."""
         found = deployed.find(self.here, self.stack)
         endpoints = found.endpoints if found else {}
         lines = {name: curl(self.here, self.stack, name, endpoint) for name, endpoint in sorted(endpoints.items())}
-        if format_ is Format.JSON:
-            output.write(output.as_json(self._document(changes, endpoints, lines)))
-            return
+        if self.asked.format_ is Format.JSON:
+            answering = {name: {"url": endpoints[name].get("url"), "curl": line} for name, line in lines.items()}
+            said = {"drift": [each.to_json() for each in drift], "endpoints": answering}
+            output.write(output.as_json(self.document(changes) | said))
+            return 0
         for name, value in sorted(found.shown_outputs.items()) if found else ():
             if name != deployed.ENDPOINTS:
                 output.write(f"{name}: {value if isinstance(value, str) else json.dumps(value)}\n")
         for name, line in lines.items():
             output.write(f"\n{name}: {endpoints[name].get('url')}\n{line}\n" if line else f"\n{name}: deployed\n")
+        return 0
 
-    def _document(
-        self, changes: Mapping[str, int], endpoints: Mapping[str, Mapping[str, Any]], lines: Mapping[str, str]
-    ) -> dict[str, object]:
-        return {
-            "version": 1,
-            "stack": self.stack,
-            "engine": self.engine,
-            "changes": dict(changes),
-            "endpoints": {name: {"url": endpoints[name].get("url"), "curl": line} for name, line in lines.items()},
-        }
+    def document(self, changes: Mapping[Any, int]) -> dict[str, Any]:
+        """What the JSON of every one of these commands begins with."""
+        counts = {str(change): count for change, count in changes.items()}
+        return {"version": 1, "stack": self.stack, "engine": self.engine, "changes": counts}
 
-    def _ask(self, verb: Verb) -> None:
+    def ask(self, verb: Verb, question: str) -> None:
         """Asks on the terminal whether to go on. Errors: `HybridMLError` when nobody can answer, or says no."""
         import typer
 
         if not sys.stdin.isatty():
             raise HybridMLError(f"Nobody can be asked here; say so: hybridml {verb} -s {self.stack} --yes")
-        if verb == "up":
-            from hybridml.cli.plan import preview
-
-            output.say(preview(self.here, self.stack))
-        question = "Make these changes?" if verb == "up" else f"Remove everything that the stack {self.stack} made?"
+        if verb != "destroy":
+            self._show(verb)
         if not typer.confirm(question, err=True):
             raise HybridMLError("Nothing was changed.")
+
+    def _show(self, verb: Verb) -> None:
+        """Tells what is not as recorded, and for `up` what would change from there."""
+        from hybridml.cli.plan import preview
+        from hybridml.engine import apply, state
+
+        found: apply.RefreshResult | None = None
+        if state.exists(self.folder):
+            with progress.shown() as listener:
+                named = self.asked.targets if verb == "refresh" else EVERYTHING
+                found = apply.refresh(
+                    self.here.project,
+                    self.stack,
+                    state_dir=self.folder,
+                    progress=listener,
+                    targets=named,
+                    record=False,
+                )
+        if verb == "up":
+            output.say(preview(self.here, self.stack, found, self.asked.targets))
 
 
 def _only_this_machine(here: Place, stack: str) -> bool:
@@ -149,7 +245,6 @@ def _only_this_machine(here: Place, stack: str) -> bool:
         raise ConfigurationError([Problem(file=file, path=TARGETS, message="is not a mapping of targets")]) from None
 
 
-def _counted(changes: Mapping[Any, int]) -> str:
-    words = {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted", "same": "unchanged"}
+def _counted(changes: Mapping[Any, int], words: Mapping[str, str]) -> str:
     said = [f"{changes[change]} {word}" for change, word in words.items() if changes.get(change)]
     return ", ".join(said) or "nothing to do"

@@ -15,6 +15,8 @@ from hybridml.errors import ConfigurationError, HybridMLError, Problem
 
 if TYPE_CHECKING:
     from hybridml.cli.place import Place
+    from hybridml.engine.apply import RefreshResult
+    from hybridml.engine.drift import Drift
     from hybridml.engine.selection import Targets
 
 Given = TypeVar("Given")
@@ -58,12 +60,34 @@ def planned(here: Place, stack: str, state: Mapping[str, Any] | None = None) -> 
     return program.plan(here.project, stack, state=state, log=_log).to_json()
 
 
-def preview(here: Place, stack: str, held: Mapping[str, Any] | None, targets: Targets) -> str:
-    """The plan of a stack against what it holds, as text; of the changes those that `targets` name."""
+def preview(here: Place, stack: str, found: RefreshResult | None, targets: Targets) -> str:
+    """The plan of a stack against what there is, as text; of the changes those that `targets` name."""
     from hybridml.report import plan_text
 
-    made = planned(here, stack, held or _NOTHING)
+    made = planned(here, stack, found.found if found else _NOTHING)
+    made = _corrected(made, found.drift) if found else made
     return plan_text(_restricted(made, targets) if targets else made, colour=sys.stderr.isatty())
+
+
+def _corrected(made: dict[str, Any], drift: Iterable[Drift]) -> dict[str, Any]:
+    """A plan with what `up` puts right, though the program asks for what it asked for before."""
+    changing = {change["urn"] for change in made["diff"] if change["action"] != "same"}
+    kept = {each["urn"] for each in made["resources"]} - changing
+    changes = [_correction(each) for each in drift if each.correction and each.urn in kept]
+    corrected = {change["urn"] for change in changes}
+    others = [change for change in made["diff"] if change["urn"] not in corrected]
+    counts = Counter(change["action"] for change in changes)
+    before = made["summary"]["changes"]
+    after = {action: count + counts[action] for action, count in before.items()}
+    summary = {**made["summary"], "changes": {**after, "same": before["same"] - len(changes)}}
+    return {**made, "diff": [*others, *changes], "summary": summary}
+
+
+def _correction(drift: Drift) -> dict[str, Any]:
+    """Drift as a change of a plan: from what was found to what is recorded."""
+    shown = [each.to_json() for each in drift.properties]
+    properties = [{"path": each["path"], "before": each["after"], "after": each["before"]} for each in shown]
+    return {"urn": drift.urn, "action": drift.correction, "properties": properties, "mayReplace": False}
 
 
 def _restricted(made: dict[str, Any], targets: Targets) -> dict[str, Any]:

@@ -36,14 +36,23 @@ def shown() -> Iterator[Progress]:
         yield board.listen
 
 
+def but_drift(listener: Progress) -> Progress:
+    """`listener` without drift, where that is the result and told as such."""
+    return lambda event: None if isinstance(event, Drifted) else listener(event)
+
+
 def line(event: Event) -> str:
     """The event as a line of text; empty when it is not worth one."""
     if isinstance(event, Note):
         return event.text
-    if isinstance(event, Waiting):
-        return f"waiting for {', '.join(f'{short(urn)} ({seconds:.0f} s)' for urn, _, seconds in event.steps)}"
     if isinstance(event, Drifted):
         return drift_text(event.drift)
+    if isinstance(event, Waiting):
+        return f"waiting for {', '.join(f'{short(urn)} ({seconds:.0f} s)' for urn, _, seconds in event.steps)}"
+    return _step(event)
+
+
+def _step(event: StepStarted | StepFinished) -> str:
     if isinstance(event, StepFinished) and event.error:  # why, the run's own error says at its end
         return f"failed to {event.operation} {short(event.urn)} after {event.seconds:.1f} s"
     if event.operation in _QUIET:
@@ -58,7 +67,8 @@ def drift_text(drift: Drift) -> str:
     """What of a resource is not as recorded: one line, and one for each property, old and new."""
     if drift.gone:
         return f"drift: {short(drift.urn)} is gone"
-    return "\n".join([f"drift: {short(drift.urn)}", *(f"    {difference}" for difference in drift.properties)])
+    outlook = f"; up would {drift.correction} it" if drift.correction else ""
+    return "\n".join([f"drift: {short(drift.urn)}{outlook}", *(f"    {difference}" for difference in drift.properties)])
 
 
 def short(urn: str) -> str:

@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hybridml.engine.secrets import local_passphrase
 from hybridml.errors import HybridMLError
 
+PREVIEW_ONLY = "--preview-only"
+"""Pulumi's option of `refresh` that changes nothing."""
 INSTALL = "https://www.pulumi.com/docs/install/"
 _SALT = re.compile(r"^encryptionsalt:.*$", re.MULTILINE)
 
@@ -35,9 +38,9 @@ class Shared:
     root: Path
     stack: str
 
-    def run(self, verb: str, *, yes: bool) -> int:
-        """Runs `pulumi up` or `pulumi destroy` on the terminal of this process; its exit status."""
-        argv = [executable(), verb, "--cwd", str(self.root), "--stack", self.stack, *(["--yes"] if yes else [])]
+    def run(self, verb: str, options: Sequence[str]) -> int:
+        """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status."""
+        argv = [executable(), verb, "--cwd", str(self.root), "--stack", self.stack, *options]
         return subprocess.run(argv, check=False).returncode
 
 
@@ -59,16 +62,17 @@ class Private:
     def _state(self) -> Path:
         return self._folder / ".pulumi" / "stacks" / self.project / f"{self.stack}.json"
 
-    def run(self, verb: str, *, yes: bool) -> int:
-        """Runs `pulumi up` or `pulumi destroy` on the terminal of this process; its exit status."""
-        argv = [*self._command(verb), *(["--yes"] if yes else [])]
+    def run(self, verb: str, options: Sequence[str]) -> int:
+        """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status."""
+        skipped = [] if PREVIEW_ONLY in options else ["--skip-preview"]
+        argv = [*self._command(verb), *skipped, *options]
         # What Pulumi prints is progress here; the result is for our caller to print.
         return subprocess.run(argv, env=self._environment(), check=False, stdout=sys.stderr.fileno()).returncode
 
     def _command(self, verb: str) -> list[str]:
         self._prepare()
         argv = [executable(), verb, "--cwd", str(self.root), "--stack", self.stack]
-        return [*argv, "--config-file", str(self._configuration()), "--skip-preview"]
+        return [*argv, "--config-file", str(self._configuration())]
 
     def _prepare(self) -> None:
         """Makes the backend and the stack in it, once.

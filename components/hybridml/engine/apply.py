@@ -1,18 +1,19 @@
-"""`up`, `refresh` and `destroy`: a stack becomes what its program asks for, is read, or goes; without the Pulumi CLI."""
+"""`up`, `refresh` and `destroy`: a stack becomes what its program asks for, is read, or goes; no Pulumi CLI needed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from hybridml.engine import program
+from hybridml.engine import program, state
 from hybridml.engine.aliases import STACK_TYPE
 from hybridml.engine.apply_deletes import finish_creations
 from hybridml.engine.apply_events import Change, Progress, silent
 from hybridml.engine.apply_expected import Expected, refuse_what_cannot_be_applied
 from hybridml.engine.apply_providers import is_default
-from hybridml.engine.apply_refresh import refresh_entries
+from hybridml.engine.apply_refresh import Refreshed, refresh_entries
 from hybridml.engine.apply_resolver import ApplyResolver
 from hybridml.engine.apply_run import Run, raise_all, refuse_protected
 from hybridml.engine.apply_targets import Selection, of_state, of_update, refuse_to_strand
@@ -36,6 +37,18 @@ class UpResult:
     """How many resources each change happened to, components and the stack included, default providers not."""
     drift: tuple[Drift, ...] = ()
     """What was found to be another than recorded, sorted by URN."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefreshResult:
+    """What there is."""
+
+    changes: Mapping[Change, int]
+    """How many resources are as recorded (`same`), are another (`update`), are gone (`delete`)."""
+    drift: tuple[Drift, ...]
+    """What is not as it was recorded, sorted by URN."""
+    found: Mapping[str, Any]
+    """The deployment as it is recorded now, or would be; secrets encrypted."""
 
 
 def state_directory(project: Project, stack: str) -> Path:
@@ -106,20 +119,22 @@ def refresh(
     progress: Progress = silent,
     targets: Targets = EVERYTHING,
     record: bool = True,
-) -> UpResult:
+) -> RefreshResult:
     """Read everything that the stack holds from its providers, and record what is there; without `record`, only tell.
 
     Neither the program nor the stack's configuration is needed, and nothing but the state changes. What is gone is
-    dropped from it, with every reference to it. In the result, `update` counts what drifted and `delete` what is gone.
+    dropped from it, with every reference to it.
     Errors: `ConfigurationError` for a target that nobody knows, `LockedError`, `StateError`; `ResourceError` naming all
     that could not be read, after everything else is recorded.
     """
     with Run.of(project, state_dir or state_directory(project, stack), "refresh", progress, Config(values={})) as run:
         selection = of_state(run.ledger, targets)
         with run.interruptible():
-            for urn, change in _refresh(run, selection, record=record).items():
-                run.journalist.count(urn, change)
-        return UpResult(changes=run.journalist.changes, drift=run.journalist.drift)
+            found = _refresh(run, selection, record=record)
+        for urn, change in found.changes.items():
+            run.journalist.count(urn, change)
+        truth = state.encode(found.applied_to(run.ledger.entries), run.ledger.crypter)
+        return RefreshResult(changes=run.journalist.changes, drift=run.journalist.drift, found=truth)
 
 
 def destroy(
@@ -161,10 +176,10 @@ def _settings(project: Project, stack: str, config: Mapping[str, object] | None,
     return settings
 
 
-def _refresh(run: Run, selection: Selection, *, record: bool) -> Mapping[str, Change]:
-    changes = refresh_entries(run.steps, selection, run.gate, record=record)
+def _refresh(run: Run, selection: Selection, *, record: bool) -> Refreshed:
+    found = refresh_entries(run.steps, selection, run.gate, record=record)
     raise_all(run.gate.failures)
-    return changes
+    return found
 
 
 def _drive(resolver: ApplyResolver, run: Callable[[], None]) -> None:

@@ -6,9 +6,9 @@ that a run killed at any point has recorded some of it and the next one records 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from hybridml.engine import state
@@ -17,7 +17,8 @@ from hybridml.engine.apply_gate import Gate
 from hybridml.engine.apply_providers import is_provider
 from hybridml.engine.apply_steps import Steps
 from hybridml.engine.apply_targets import Selection
-from hybridml.engine.state import ResourceState
+from hybridml.engine.journal import in_order
+from hybridml.engine.state import ResourceState, State
 from hybridml.errors import HybridMLError
 
 _PARALLEL: Final = 32
@@ -26,8 +27,26 @@ _Found: TypeAlias = tuple[int, ResourceState, ResourceState | None]
 """An entry's key, what was recorded, and what is there; None when it is gone."""
 
 
-def refresh_entries(steps: Steps, selection: Selection, gate: Gate, *, record: bool) -> Mapping[str, Change]:
-    """Read what `selection` covers, tell its drift, and record it where `record` says so; what became of each URN.
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh found."""
+
+    found: Sequence[_Found]
+
+    @property
+    def changes(self) -> Mapping[str, Change]:
+        """What became of each URN."""
+        return {before.urn: _change(before, after) for _, before, after in self.found}
+
+    def applied_to(self, entries: Mapping[int, ResourceState]) -> State:
+        """What the stack holds, each entry as it was found."""
+        truth = {key: after for key, _, after in self.found}
+        there = {key: found for key, entry in entries.items() if (found := truth.get(key, entry)) is not None}
+        return State(resources=tuple(in_order(there)))
+
+
+def refresh_entries(steps: Steps, selection: Selection, gate: Gate, *, record: bool) -> Refreshed:
+    """Read what `selection` covers, tell its drift, and record it where `record` says so.
 
     All failures go to the gate; what could be read is recorded all the same. An entry on which a killed run left an
     operation pending stays as it is: only the run that finishes it knows what to expect.
@@ -40,7 +59,7 @@ def refresh_entries(steps: Steps, selection: Selection, gate: Gate, *, record: b
     found = list(_read(steps, entries, gate))
     if record:
         _record(steps, found)
-    return {before.urn: _change(before, after) for _, before, after in found}
+    return Refreshed(found)
 
 
 def _is_readable(entry: ResourceState) -> bool:
@@ -54,7 +73,7 @@ def _read(steps: Steps, entries: Mapping[int, ResourceState], gate: Gate) -> Ite
             return None
         try:
             with steps.journalist.step(entry.urn, "read"):
-                return key, entry, steps.look(entry)
+                return key, entry, steps.look(entry, judged=not entry.delete)
         except HybridMLError as error:
             gate.failures.append(error)
             return None

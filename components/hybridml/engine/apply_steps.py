@@ -94,8 +94,11 @@ class Steps:
             self.ledger.drop(key)
         return found
 
-    def look(self, known: ResourceState) -> ResourceState | None:
-        """What `known` is in truth, drift told; None when it is gone. Nothing is recorded."""
+    def look(self, known: ResourceState, *, judged: bool = False) -> ResourceState | None:
+        """What `known` is in truth, drift told; None when it is gone. Nothing is recorded.
+
+        `judged` also asks the provider what it would do about drift.
+        """
         provider, errors = self.provider_of(known), known.init_errors
         try:
             made = provider.read(known)
@@ -107,10 +110,18 @@ class Steps:
             return None
         inputs = known.inputs if made.inputs is None else secret_as(made.inputs, known.inputs)
         outputs = secret_as(hidden(made.outputs, known), known.outputs)
+        found = replace(known, id=made.id, outputs=outputs, inputs=inputs, init_errors=errors)
         changed = drifted((known.inputs, known.outputs), (inputs, outputs))
         if changed:
-            self.journalist.drifted(Drift(urn=known.urn, properties=changed))
-        return replace(known, id=made.id, outputs=outputs, inputs=inputs, init_errors=errors)
+            correction = self._correction(found, known.inputs) if judged else ""
+            self.journalist.drifted(Drift(urn=known.urn, properties=changed, correction=correction))
+        return found
+
+    def _correction(self, found: ResourceState, recorded: Properties) -> str:
+        if found.external:
+            return ""
+        verdict = self.diff(found, recorded, ignore=())
+        return "replace" if verdict.replaces else "update" if verdict.changed else ""
 
     def recover(self, urns: tuple[str, ...]) -> None:
         """Do again what a killed run had begun on any of `urns`, from the inputs that it recorded."""

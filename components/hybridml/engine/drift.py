@@ -43,11 +43,13 @@ class Drift:
     """Its provider finds it no more."""
     properties: tuple[Difference, ...] = ()
     """What differs where it is still there: recorded and found."""
+    correction: str = ""
+    """What its provider would do to make it as recorded: `update`, `replace`; empty for nothing, or when not asked."""
 
     def to_json(self) -> dict[str, Any]:
         """As documents show it; secrets hidden."""
         found = [difference.to_json() for difference in self.properties]
-        return {"urn": self.urn, "gone": self.gone, "properties": found}
+        return {"urn": self.urn, "gone": self.gone, "properties": found, "correction": self.correction}
 
 
 def drifted(before: tuple[Properties, Properties], after: tuple[Properties, Properties]) -> tuple[Difference, ...]:

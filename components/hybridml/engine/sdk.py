@@ -16,6 +16,7 @@ import pulumi
 import pulumi.runtime.resource as _registration
 from pulumi.runtime.proto import source_pb2
 
+from hybridml import origin
 from hybridml.engine import calls, shapes
 from hybridml.engine.source import SourceMap
 
@@ -98,10 +99,11 @@ def remember_classes(classes: dict[str, type]) -> Callable[[pulumi.ResourceTrans
 
 
 def _short_trace(sources: SourceMap) -> Callable[[], source_pb2.StackTrace]:
-    """Capture one frame, the user's, where the SDK captures all."""
+    """Capture one frame, the user's or that of the file it says it makes, where the SDK captures all."""
 
     def capture() -> source_pb2.StackTrace:
-        place = sources.here()
+        asked = origin.current()
+        place = (str(asked.file), asked.line) if asked else sources.here()
         if place is None:
             return source_pb2.StackTrace()
         position = source_pb2.SourcePosition(uri=f"file://{place[0]}", line=place[1])
