@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hybridml.jobs import serve
+from hybridml.jobs import pausing, serve
 from jobs.models import Caller, save_telltale
 
 pytest.importorskip("mlflow", reason="mlflow is not installed: pip install 'hybridml[local]'")
@@ -85,6 +85,17 @@ def test_other_paths_are_those_of_mlflow(asked: str, ours: Caller, theirs: Calle
         other.content,
         dict(other.headers),
     )
+
+
+def test_a_server_that_will_be_paused_says_so(ours: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Health checks get 503 while the file is there, so that requests go elsewhere; those that come are answered."""
+    paused = tmp_path / "paused"
+    monkeypatch.setenv(pausing.VARIABLE, str(paused))
+    assert ours.request("GET", "/ping").status_code == 200
+
+    paused.touch()
+    assert ours.request("GET", "/ping").status_code == 503
+    assert ask(ours, number(1)).status_code == 200
 
 
 @pytest.mark.parametrize("value", [-1, -3, -4], ids=["raises", "answers what no JSON holds", "ends the process"])

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hybridml.jobs.asgi import Application, Receive, Scope, Send, answer, body_of, header
 from hybridml.jobs.capture import capturing
+from hybridml.jobs.pausing import leaving
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -164,6 +165,8 @@ class ModelServer:
         path, method = scope["path"], scope["method"]
         if path == "/invocations":
             await (self._invoke(scope, receive, send) if method == "POST" else _refuse(send, "POST"))
+        elif path == "/ping" and leaving():
+            await answer(send, 503, b"\n", _JSON)
         elif path in _READ_ONLY:
             content = self._version.encode() if path == "/version" else b"\n"
             await (answer(send, 200, content, _JSON) if method == "GET" else _refuse(send, "GET"))
