@@ -1,0 +1,76 @@
+"""What a folder holds: a model that MLflow or TensorFlow saved, or weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from hybridml.onboarding.formats import Found, Kind, NotAModel, find
+
+_MOST: Final = 20_000
+"""Files that no model has."""
+_DESCRIPTION: Final = 1 << 20
+"""Bytes that no description of an MLflow model comes near."""
+
+
+def find_folder(folder: Path) -> Found:
+    """The model in `folder`. Raises `NotAModel` with what is there instead."""
+    names = {entry.name for entry in os.scandir(folder)}
+    if not names:
+        raise NotAModel("is an empty folder")
+    if "MLmodel" in names:
+        return _mlflow(folder)
+    if names & {"saved_model.pb", "saved_model.pbtxt"}:
+        return Found(kind=Kind.SAVEDMODEL, path=folder)
+    if any(name.endswith(".safetensors") for name in names):
+        return Found(kind=Kind.SAFETENSORS, path=folder)
+    raise NotAModel("is a folder that holds no model of MLflow or TensorFlow; name the file of the model in it")
+
+
+def _mlflow(folder: Path) -> Found:
+    flavours = _description(folder / "MLmodel").get("flavors")
+    python = flavours.get("python_function") if isinstance(flavours, dict) else None
+    if not isinstance(python, dict):
+        raise NotAModel("is an MLflow model without the python_function flavour, which the server needs")
+    files = list(_files(folder))
+    code = [f"the code in {python['code']}/"] if python.get("code") else []
+    code += [f"the program {python['model_code_path']}"] if python.get("model_code_path") else []
+    code += [f"the pickle {file.relative_to(folder).as_posix()}" for file in files if _is_pickle(file)]
+    return Found(kind=Kind.MLFLOW, path=folder, code=tuple(code))
+
+
+def _description(file: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    content = file.read_bytes()[: _DESCRIPTION + 1] if file.is_file() else b""
+    try:
+        described = YAML(typ="safe", pure=True).load(content.decode("utf-8")) if len(content) <= _DESCRIPTION else None
+    except (YAMLError, ValueError):
+        described = None
+    if not isinstance(described, dict):
+        raise NotAModel("is an MLflow model whose MLmodel file cannot be read")
+    return described
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file of the model. Raises `NotAModel` for links, which may lead out of it, and for too many files."""
+    found = 0
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(place, name)
+            found += 1
+            if path.is_symlink():
+                raise NotAModel(f"holds a link, {path.relative_to(folder)}; copy what it leads to into the folder")
+            if found > _MOST:
+                raise NotAModel(f"holds more than {_MOST} files")
+        yield from (Path(place, name) for name in files)
+
+
+def _is_pickle(file: Path) -> bool:
+    try:
+        return find(file).kind in (Kind.PICKLE, Kind.JOBLIB, Kind.PYTORCH)
+    except NotAModel:
+        return False
