@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,12 @@ import pulumi
 
 from hybridml.endpoint import ModelEndpoint, ModelEndpointArgs
 from hybridml.errors import ConfigurationError, Problem
+from hybridml.origin import Place, asked_by
 from hybridml.targets.asks import overflow
 from hybridml.targets.base import Foundation, StackContext, find
 
 if TYPE_CHECKING:
-    from hybridml.spec import Placed, PlatformSpec
+    from hybridml.spec import Placed, PlatformSpec, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,21 +42,28 @@ class Platform(pulumi.ComponentResource):
         super().__init__("hybridml:index:Platform", name, {}, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         foundations = self._lay_foundations(args.spec)
-        placed = {each.endpoint.name: self._place(each, foundations) for each in _primary(args.spec)}
+        placed = {each.endpoint.name: self._place(each, foundations, args.spec) for each in _primary(args.spec)}
         self.endpoints = pulumi.Output.from_input({name: each.outputs for name, each in placed.items()})
         self.register_outputs({"endpoints": self.endpoints})
 
     def _lay_foundations(self, spec: PlatformSpec) -> dict[str, Foundation]:
         """One foundation for each target that serves an endpoint."""
         stack, used = context(spec), {each.target_name: each.target for each in _primary(spec)}
-        return {
-            name: find(target.kind).foundation(name, target, stack, self._child)
-            for name, target in sorted(used.items())
-        }
+        foundations: dict[str, Foundation] = {}
+        for name, target in sorted(used.items()):
+            with asked_by(_places(spec, {name: spec.target_sources.get(name)})):
+                foundations[name] = find(target.kind).foundation(name, target, stack, self._child)
+        return foundations
 
-    def _place(self, placed: Placed, foundations: dict[str, Foundation]) -> ModelEndpoint:
+    def _place(self, placed: Placed, foundations: dict[str, Foundation], spec: PlatformSpec) -> ModelEndpoint:
         args = ModelEndpointArgs(spec=placed.endpoint, target=placed.target, foundation=foundations[placed.target_name])
-        return ModelEndpoint(placed.endpoint.name, args, self._child)
+        with asked_by(_places(spec, spec.sources.get(placed.endpoint.name, {}))):
+            return ModelEndpoint(placed.endpoint.name, args, self._child)
+
+
+def _places(spec: PlatformSpec, sources: Mapping[str, Source | None]) -> dict[str, Place]:
+    """Where values were written, as files of this machine; what has no line is left out."""
+    return {path: Place(spec.root / s.file, s.line) for path, s in sources.items() if s is not None and s.line}
 
 
 def context(spec: PlatformSpec) -> StackContext:

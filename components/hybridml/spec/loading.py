@@ -43,7 +43,8 @@ def load(
     if work.problems or stack is None:
         raise ConfigurationError(work.problems)
     sources = {name: _sources(merged[name]) for name in checked}
-    return PlatformSpec(root=root, stack=stack, endpoints=checked, sources=sources)
+    targets = _entries(document.child("targets") if document else None)
+    return PlatformSpec(root=root, stack=stack, endpoints=checked, sources=sources, target_sources=targets)
 
 
 def endpoint_from(name: str, source: Mapping[str, object] | Path | str) -> EndpointSpec:
@@ -76,3 +77,8 @@ def _from_program(name: str, source: Mapping[str, object], work: Assembly) -> Wr
 
 def _sources(document: Written) -> Mapping[str, Source]:
     return {".".join(map(str, path)): Source(file=leaf.file, line=leaf.line) for path, leaf in document.leaves()}
+
+
+def _entries(document: Written | None) -> Mapping[str, Source]:
+    entries = document.fields if document is not None and document.fields else {}
+    return {name: Source(file=entry.file, line=entry.line) for name, entry in entries.items()}

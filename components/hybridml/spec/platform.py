@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hybridml.spec.endpoint import EndpointSpec
@@ -43,6 +43,8 @@ class PlatformSpec:
     """The endpoints that the stack places, by name in alphabetical order, overrides and digests merged."""
     sources: Mapping[str, Mapping[str, Source]]
     """By endpoint, where each leaf value was written, by dotted path."""
+    target_sources: Mapping[str, Source] = field(default_factory=dict)
+    """By target, where the stack names it."""
 
     @property
     def environment(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_aws as aws
 
+from hybridml.origin import about
 from hybridml.provider.sdk import DeploymentPolicyArgs, SageMakerDeployment, SageMakerDeploymentArgs
 from hybridml.targets.asks import serving_image
 from hybridml.targets.aws import alarms
@@ -78,6 +79,7 @@ class Endpoint(pulumi.ComponentResource):
             opts=self._child,
         )
 
+    @about("capture")
     def _create_capture_store(self) -> ArtifactStore | None:
         capture, stack = self._args.spec.capture, self._args.stack
         if not capture:
@@ -93,6 +95,7 @@ class Endpoint(pulumi.ComponentResource):
             self._child,
         )
 
+    @about("access")
     def _create_identity(self) -> WorkloadIdentity:
         args = self._args
         return WorkloadIdentity(
@@ -139,19 +142,23 @@ class Endpoint(pulumi.ComponentResource):
         return self._args.artifacts.apply(lambda bucket: location(artifact, bucket, self._name, version))
 
     def _create_model(self, version: str) -> aws.sagemaker.Model:
-        args = self._args
-        return aws.sagemaker.Model(
-            f"{self._name}-{version}",
-            execution_role_arn=self._identity.role_arn,
-            enable_network_isolation=True,
-            vpc_config=aws.sagemaker.ModelVpcConfigArgs(
-                subnets=list(args.target.subnet_ids), security_group_ids=list(args.target.security_group_ids)
-            ),
-            primary_container=container(self._image, self._location(version), args.spec.runtime.env),
-            tags=version_tags(self._tags, args.spec, version),
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[self._identity.granted])),
-        )
+        with about(f"versions.{version}"):
+            args = self._args
+            return aws.sagemaker.Model(
+                f"{self._name}-{version}",
+                execution_role_arn=self._identity.role_arn,
+                enable_network_isolation=True,
+                vpc_config=aws.sagemaker.ModelVpcConfigArgs(
+                    subnets=list(args.target.subnet_ids), security_group_ids=list(args.target.security_group_ids)
+                ),
+                primary_container=container(self._image, self._location(version), args.spec.runtime.env),
+                tags=version_tags(self._tags, args.spec, version),
+                opts=pulumi.ResourceOptions.merge(
+                    self._child, pulumi.ResourceOptions(depends_on=[self._identity.granted])
+                ),
+            )
 
+    @about("traffic")
     def _configure(self) -> aws.sagemaker.EndpointConfiguration:
         args, models = self._args, {version: model.name for version, model in self._models.items()}
         return aws.sagemaker.EndpointConfiguration(
@@ -168,6 +175,7 @@ class Endpoint(pulumi.ComponentResource):
         instance = self._args.spec.instance or self._args.target.instance
         return None if machine(instance).local_disk else self._args.key_arn
 
+    @about("rollout")
     def _deploy(self, configuration: aws.sagemaker.EndpointConfiguration) -> SageMakerDeployment:
         args, update = self._args, guard(self._args.spec.rollout)
         return SageMakerDeployment(
@@ -200,10 +208,12 @@ class Endpoint(pulumi.ComponentResource):
             opts=self._child,
         )
 
+    @about("slo")
     def _watch_levels(self) -> None:
         for level in alarms.levels(self._args.spec):
             self._alarm(level)
 
+    @about("scaling")
     def _scale(self, deployment: SageMakerDeployment) -> None:
         scaling = self._args.spec.scaling
         if scaling.max > scaling.min:

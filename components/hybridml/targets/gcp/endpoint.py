@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_gcp import vertex
 
+from hybridml.origin import about
 from hybridml.provider.sdk import (
     DeployedModelArgs,
     VertexContainerArgs,
@@ -103,6 +104,7 @@ class Endpoint(pulumi.ComponentResource):
             self._child,
         )
 
+    @about("capture")
     def _create_capture_table(self) -> CaptureTable | None:
         args, capture = self._args, self._args.spec.capture
         if not capture:
@@ -159,26 +161,27 @@ class Endpoint(pulumi.ComponentResource):
         )
 
     def _create_model(self, version: str) -> VertexModel:
-        args = self._args
-        model = args.spec.versions[version]
-        return VertexModel(
-            f"{self._name}-{version}",
-            VertexModelArgs(
-                project=args.target.project,
-                location=args.target.region,
-                display_name=f"{self._name}-{version}",
-                artifact_uri=self._locations[version],
-                container=self._container(),
-                description=f"Model card: {model.card}" if model.card else None,
-                sha256=model.artifact.sha256,
-                service_account=self._identity.email,
-                encryption_key=args.key,
-                labels=version_labels(self._tags, args.spec, version),
-            ),
-            pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[*args.granted, *self._identity.granted])
-            ),
-        )
+        with about(f"versions.{version}"):
+            args = self._args
+            model = args.spec.versions[version]
+            return VertexModel(
+                f"{self._name}-{version}",
+                VertexModelArgs(
+                    project=args.target.project,
+                    location=args.target.region,
+                    display_name=f"{self._name}-{version}",
+                    artifact_uri=self._locations[version],
+                    container=self._container(),
+                    description=f"Model card: {model.card}" if model.card else None,
+                    sha256=model.artifact.sha256,
+                    service_account=self._identity.email,
+                    encryption_key=args.key,
+                    labels=version_labels(self._tags, args.spec, version),
+                ),
+                pulumi.ResourceOptions.merge(
+                    self._child, pulumi.ResourceOptions(depends_on=[*args.granted, *self._identity.granted])
+                ),
+            )
 
     def _container(self) -> VertexContainerArgs:
         runtime = self._args.spec.runtime
@@ -190,6 +193,7 @@ class Endpoint(pulumi.ComponentResource):
             env=dict(runtime.env),
         )
 
+    @about("traffic")
     def _deploy(self) -> VertexDeployment:
         args = self._args
         return VertexDeployment(
@@ -222,6 +226,7 @@ class Endpoint(pulumi.ComponentResource):
             service_account=self._identity.email,
         )
 
+    @about("slo")
     def _watch_levels(self) -> None:
         for level in alarms.levels(self._args.spec.slo, self._number):
             channels = self._args.target.notification_channels

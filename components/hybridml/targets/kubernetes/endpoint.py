@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from hybridml.origin import about
 from hybridml.targets.asks import serving_image
 from hybridml.targets.base import EndpointOutputs
 from hybridml.targets.kubernetes import network, objects, pods, routing
@@ -97,27 +98,28 @@ class Endpoint(pulumi.ComponentResource):
 
     def _serve(self, version: str, before: list[pulumi.Resource]) -> list[pulumi.Resource]:
         """Service, disruption budget and Deployment of one version."""
-        name, replicas = routing.service_name(self._name, version), self._args.spec.scaling.min
-        service = kubernetes.core.v1.Service(
-            f"{self._name}-{version}",
-            metadata=self._metadata(name, version),
-            spec=objects.spec(pods.service(self._name, version)),
-            opts=self._child,
-        )
-        if replicas > 1:
-            kubernetes.policy.v1.PodDisruptionBudget(
+        with about(f"versions.{version}"):
+            name, replicas = routing.service_name(self._name, version), self._args.spec.scaling.min
+            service = kubernetes.core.v1.Service(
                 f"{self._name}-{version}",
                 metadata=self._metadata(name, version),
-                spec=objects.spec(pods.disruption_budget(self._name, version)),
+                spec=objects.spec(pods.service(self._name, version)),
                 opts=self._child,
             )
-        deployment = kubernetes.apps.v1.Deployment(
-            f"{self._name}-{version}",
-            metadata=self._metadata(name, version),
-            spec=objects.spec(self._deployment(version)),
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=before)),
-        )
-        return [service, deployment]
+            if replicas > 1:
+                kubernetes.policy.v1.PodDisruptionBudget(
+                    f"{self._name}-{version}",
+                    metadata=self._metadata(name, version),
+                    spec=objects.spec(pods.disruption_budget(self._name, version)),
+                    opts=self._child,
+                )
+            deployment = kubernetes.apps.v1.Deployment(
+                f"{self._name}-{version}",
+                metadata=self._metadata(name, version),
+                spec=objects.spec(self._deployment(version)),
+                opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=before)),
+            )
+            return [service, deployment]
 
     def _deployment(self, version: str) -> network.Manifest:
         args, model = self._args, self._args.spec.versions[version]
@@ -155,6 +157,7 @@ class Endpoint(pulumi.ComponentResource):
         instance = self._args.spec.instance
         return {**self._args.target.node_selector, **({INSTANCE_LABEL: instance} if instance else {})}
 
+    @about("access")
     def _admit(self) -> pulumi.Resource:
         tokens = self._args.target.tokens
         assert tokens, "refused where nobody signs tokens"  # noqa: S101 - `refusals` has been asked
@@ -167,6 +170,7 @@ class Endpoint(pulumi.ComponentResource):
             opts=self._child,
         )
 
+    @about("traffic")
     def _route(self, before: list[pulumi.Resource]) -> None:
         kubernetes.apiextensions.CustomResource(
             f"{self._name}-route",
