@@ -24,6 +24,8 @@ from hybridml.cli.options import (
     WhichEngine,
     Yes,
 )
+from hybridml.onboarding.documents import Role
+from hybridml.spec.vocabulary import DataClass
 
 
 def _examples(*commands: str) -> str:
@@ -60,6 +62,93 @@ def root(
 ) -> None:
     """What every command shares."""
     ctx.obj = {"debug": debug}
+
+
+@app.command(epilog=_examples("hybridml init", "hybridml init scoring --port 8180"))
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder of the project; made where there is none.")
+    ] = (Path()),
+    name: Annotated[str | None, typer.Option("--name", help="Name of the project. Default: the folder's.")] = None,
+    port: Annotated[
+        int, typer.Option("--port", min=1024, max=65535, help="First port of the endpoints of this machine.")
+    ] = 8080,
+    registry_port: Annotated[
+        int, typer.Option("--registry-port", min=1024, max=65535, help="Port of this machine's model registry.")
+    ] = 5000,
+) -> None:
+    """Make a project: its program, the stack of this machine, and a place for endpoints.
+
+    Changes no file that is there. Exit status: 0 made, or there already; 2 something is in the way.
+    """
+    from hybridml.cli import init as room
+
+    room.init(folder, name=name, port=port, registry_port=registry_port)
+
+
+@app.command(
+    epilog=_examples(
+        "hybridml add churn --model model.skops --data train.csv --target churned",
+        "hybridml add churn --model model.skops --data train.csv --as challenger",
+        "hybridml add churn --model mlruns/model",
+    )
+)
+def add(
+    name: Annotated[str, typer.Argument(help="Name of the endpoint, new or there already.")],
+    model: Annotated[Path, typer.Option("--model", help="File or folder of the model; its format is told from it.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Rows the model was trained on: CSV, Parquet or JSON lines.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COLUMN", help="Column of the data that the model predicts.")
+    ] = None,
+    version: Annotated[str | None, typer.Option("--version", help="Name of the version. Default: the next number.")] = (
+        None
+    ),
+    role: Annotated[
+        Role | None,
+        typer.Option("--as", help="What a further version is for. Default: champion, by the rollout of each stack."),
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Team that answers for it. Default: git's user.")] = None,
+    data_class: Annotated[
+        DataClass | None, typer.Option("--data-class", help="How far its data may travel. Default: confidential.")
+    ] = None,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", metavar="", help="Load a model whose loading runs code of its author.")
+    ] = False,
+    trust_type: Annotated[
+        list[str] | None, typer.Option("--trust-type", help="Type that skops may load; may be repeated.")
+    ] = None,
+    no_example: Annotated[
+        bool, typer.Option("--no-example", metavar="", help="Make the example up instead of taking a row of the data.")
+    ] = False,
+    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to load, and to serve, the model.", min=1)] = 300,
+    stack: StackName = None,
+    project: ProjectFolder = None,
+    format_: ResultFormat = Format.TEXT,
+) -> None:
+    """Add a model from disk: wrapped, tried out, described, and placed on this machine.
+
+    Writes everything or nothing. Exit status: 0 added, or there already; 2 something is wrong with model, data or
+    project; 1 anything else.
+    """
+    from hybridml.cli import add as room
+
+    asked = room.Asked(
+        name=name,
+        model=model,
+        data=data,
+        target=target,
+        version=version,
+        role=role,
+        owner=owner,
+        data_class=data_class,
+        trust_pickle=trust_pickle,
+        trusted=trust_type or [],
+        example=not no_example,
+        seconds=timeout,
+    )
+    room.add(project, stack, asked, format_)
 
 
 @app.command(
