@@ -135,7 +135,7 @@ def test_what_is_wanted_lies_within_the_bounds(
         assert wanted == bounds.clamp(max(load, *enough))
 
 
-@given(st.floats(0, 1e6), st.integers(1, 10_000))
+@given(st.integers(0, 10**7).map(lambda tenths: tenths / 10), st.integers(1, 10_000))
 def test_replicas_carry_the_load_and_none_is_idle(rate: float, each: int) -> None:
     """One fewer would not be enough."""
     count = needed(rate, Policy(bounds=BASE, requests_per_replica=each))

@@ -25,7 +25,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 from hybridml.provider import processes, scaling
 from hybridml.provider.http_local import get
@@ -83,27 +83,19 @@ class ReplicaSet:
         self.name, self.clusters = name, version.clusters
         self._folders = [Path(orders.directory) / instance for instance in version.instances]
         self._health = orders.health
-        self._lock = -1
+        self._lock: BinaryIO | None = None
         self._meter = Meter()
         self._history: History | None = None
 
     def take(self, carried: int) -> bool:
         """Whether this scaler is the one in charge; a set that is new begins with `carried` replicas."""
-        if self._lock >= 0:
-            return True
-        with contextlib.suppress(OSError):
+        if self._lock is None:
             lock = self._folders[0] / _LOCK
             fresh = not lock.exists()
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(descriptor)
-                return False
-            self._lock = descriptor
-            if fresh and carried > self.count:
+            self._lock = _locked(lock)
+            if self._lock and fresh and carried > self.count:
                 self.become(carried)
-        return self._lock >= 0
+        return self._lock is not None
 
     @property
     def count(self) -> int:
@@ -131,6 +123,17 @@ class ReplicaSet:
     def unready(self) -> list[Path]:
         """Folders of replicas that are to run and do not answer yet."""
         return [each for each in self._folders if _to_run(each) and not _answers(each, self._health)]
+
+
+def _locked(path: Path) -> BinaryIO | None:
+    """The file at `path`, locked while it is open; None where another scaler holds it or the folder is gone."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as until_locked:
+        opened = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb+")
+        until_locked.callback(opened.close)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        until_locked.pop_all()
+        return opened
+    return None
 
 
 def _to_run(folder: Path) -> bool:
