@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 from hybridml.engine.lock import process_start
@@ -46,6 +47,29 @@ def test_a_dead_service_is_seen(run: Run, project: Path) -> None:
 
     assert ran.code == 1
     assert [each["health"] for each in json.loads(ran.out)["services"]] == ["dead", "dead"]
+
+
+def test_a_paused_service_is_well(run: Run, project: Path) -> None:
+    """A replica that its scaler paused, or has just resumed, is no fault; one that crashes is."""
+    scaled = {"scaled": True, "socketPath": "a/socket", "health": {"path": "/ping"}, "startTimeout": "60s"}
+
+    def scaled_service(name: str, phase: str, since: float) -> dict[str, object]:
+        (project / name).mkdir()
+        said = {"phase": phase, "supervisor": {"pid": 1, "started": ""}, "child": None, "since": since}
+        (project / name / "status.json").write_text(json.dumps({**said, "restarts": 0, "last_exit": ""}))
+        return service(name, **OURS, **scaled, instance=name, directory=str(project))
+
+    now = time.monotonic()
+    paused, leaving = scaled_service("a", "paused", 0), scaled_service("b", "pausing", 0)
+    deployed(project, {}, paused, leaving, scaled_service("c", "running", now))
+    ran = run("status", "--project", project, "-s", "one", "--format", "json")
+    assert ran.code == 0
+    assert [each["health"] for each in json.loads(ran.out)["services"]] == ["paused", "paused", "starting"]
+
+    deployed(project, {}, scaled_service("d", "waiting", now), scaled_service("e", "running", now - 61))
+    ran = run("status", "--project", project, "-s", "one", "--format", "json")
+    assert ran.code == 1
+    assert [each["health"] for each in json.loads(ran.out)["services"]] == ["unhealthy", "unhealthy"]
 
 
 def test_a_service_that_does_not_answer_is_unhealthy(run: Run, project: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from hybridml.engine.lock import process_start
 
 _SECONDS = 5.0
 _OK = 200
+_PAUSES = ("pausing", "paused")
 
 
 class Health(StrEnum):
@@ -22,6 +24,15 @@ class Health(StrEnum):
     """Its supervisor is gone, or its process id belongs to another process by now."""
     UNHEALTHY = "unhealthy"
     """Its supervisor lives, but the service does not answer its health question."""
+    PAUSED = "paused"
+    """Its scaler has no use for it now: its supervisor waits, without its process."""
+    STARTING = "starting"
+    """Its scaler has resumed it a moment ago."""
+
+    @property
+    def well(self) -> bool:
+        """Whether all is as it should be."""
+        return self not in {Health.DEAD, Health.UNHEALTHY}
 
 
 def look(service: Mapping[str, Any]) -> Health:
@@ -30,8 +41,27 @@ def look(service: Mapping[str, Any]) -> Health:
     began = process_start(pid) if pid else ""
     if not began or began not in str(service.get("started") or ""):
         return Health.DEAD
+    if service.get("scaled") and (phase := _phase(service)) != "running":
+        return Health.PAUSED if phase in _PAUSES else Health.UNHEALTHY
     path = (service.get("health") or {}).get("path")
-    return Health.HEALTHY if not path or _answers(service, path) else Health.UNHEALTHY
+    if not path or _answers(service, path):
+        return Health.HEALTHY
+    return Health.STARTING if service.get("scaled") and _began_lately(service) else Health.UNHEALTHY
+
+
+def _phase(service: Mapping[str, Any]) -> str:
+    from hybridml.provider import processes
+
+    found = processes.status(Path(service["directory"]) / service["instance"])
+    return found.phase if found else ""
+
+
+def _began_lately(service: Mapping[str, Any]) -> bool:
+    """Whether the present process of a service is younger than the time it may take to become ready."""
+    from hybridml.provider import durations, processes
+
+    found = processes.status(Path(service["directory"]) / service["instance"])
+    return found is not None and time.monotonic() - found.since < durations.seconds(service["startTimeout"])
 
 
 def _answers(service: Mapping[str, Any], path: str) -> bool:

@@ -31,7 +31,7 @@ def status(folder: Path | None, stack: str | None, format_: Format) -> int:
     name = here.one(stack)
     found = deployed.require(here, name)
     services = [_service(entry) for entry in found.of_type(SERVICE_TYPE)]
-    healthy = all(service.health is Health.HEALTHY for service in services)
+    healthy = all(service.health.well for service in services)
     if format_ is Format.JSON:
         output.write(output.as_json(_document(name, found, services, healthy)))
     else:
