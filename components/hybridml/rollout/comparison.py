@@ -63,6 +63,7 @@ class Group:
             classes.update(answer.classes)
             if answer.milliseconds is not None:
                 latency[answer.milliseconds] += 1
+        latency.update({math.nextafter(exact, 0.0): 0 for exact in latency})  # a bin that holds one value only
         return cls(counts=Counts(requests=requests, failures=failures, latency=latency), classes=classes)
 
 

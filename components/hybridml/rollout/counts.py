@@ -21,8 +21,8 @@ class Counts:
     failures: int = 0
     """Requests that ended in a 5xx, or without an answer."""
     latency: Mapping[float, int] = field(default_factory=dict)
-    """Disjoint bins: upper bound in milliseconds → requests. The lower bound is the upper bound of the bin before.
-    A request without an answer may be in none of them; the last bin may end at infinity."""
+    """Disjoint bins: upper bound in milliseconds → requests. A bin begins where the one before it ends, so an empty
+    bin stands in each gap. A request without an answer may be in none of them; the last bin may end at infinity."""
 
     @property
     def timed(self) -> int:
@@ -43,7 +43,7 @@ class Counts:
         return self - earlier if self.follows(earlier) else self
 
     def __sub__(self, earlier: Counts) -> Counts:
-        latency = {bound: n for bound in self.latency if (n := self.latency[bound] - earlier.latency.get(bound, 0))}
+        latency = {bound: requests - earlier.latency.get(bound, 0) for bound, requests in self.latency.items()}
         return Counts(
             requests=self.requests - earlier.requests, failures=self.failures - earlier.failures, latency=latency
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from hybridml.spec.vocabulary import Strategy
 
 if TYPE_CHECKING:
+    from hybridml.spec import EndpointSpec
     from hybridml.spec.traffic import Rollout
 
 CONFIDENCE: Final = 0.95
@@ -49,8 +50,15 @@ class RolloutPlan:
     """Confidence of every verdict, for all looks, steps and comparisons of the rollout together."""
 
     @classmethod
+    def asked(cls, endpoint: EndpointSpec) -> Self:
+        """The plan that `endpoint` asks for. A rollout that nobody wrote takes over all at once, without gates."""
+        plan = cls.of(endpoint.rollout)
+        written = "rollout" in endpoint.model_fields_set
+        return plan if written else replace(plan, strategy=Strategy.ALL_AT_ONCE, steps=(), gates=Gates())
+
+    @classmethod
     def of(cls, rollout: Rollout) -> Self:
-        """The plan that carries out what a spec asks for."""
+        """The plan that carries out `rollout`, defaults included."""
         asked, gated = rollout.abort_on, rollout.strategy is not Strategy.ALL_AT_ONCE
         gates = Gates(error_rate=asked.error_rate, p99_ms=asked.p99_ms, worse_than_champion=asked.worse_than_champion)
         blue_green = rollout.strategy is Strategy.BLUE_GREEN
