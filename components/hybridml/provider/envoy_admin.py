@@ -14,7 +14,11 @@ from hybridml.provider.http_local import connected, get
 
 CLUSTERS: Final = "cluster_manager.cds"
 """Prefix of the statistics about clusters."""
-_FILTER: Final = r"(cluster_manager\.cds|\.rds\..*)\.(version_text|update_rejected|update_failure)$"
+_WARMING: Final = "cluster_manager.warming_clusters"
+_FILTER: Final = (
+    r"((cluster_manager\.cds|\.rds\..*)\.(version_text|update_rejected|update_failure)"
+    r"|cluster_manager\.warming_clusters)$"
+)
 _LINE: Final = re.compile(r'(?P<name>\S+): "?(?P<value>[^"]*)"?')
 _REFUSAL: Final = re.compile(r"update (?:rejected|failure): (?P<reason>.+)")
 _OK, _CREDENTIALS = 200, struct.Struct("3i")
@@ -28,6 +32,8 @@ class Subscription:
     """`version_info` of the last configuration that it accepted."""
     refused: int
     """How many configurations it refused so far."""
+    warming: int = 0
+    """Clusters that it accepted and does not use yet, since their servers' health is still asked."""
 
 
 def subscription(admin: Path, prefix: str) -> Subscription | None:
@@ -40,7 +46,7 @@ def subscription(admin: Path, prefix: str) -> Subscription | None:
     if not ours:
         return None
     refused = int(ours.get("update_rejected", "0")) + int(ours.get("update_failure", "0"))
-    return Subscription(version=ours.get("version_text", ""), refused=refused)
+    return Subscription(version=ours.get("version_text", ""), refused=refused, warming=int(stats.get(_WARMING, "0")))
 
 
 def routes_prefix(name: str) -> str:
