@@ -84,8 +84,8 @@ def test_all_problems_of_all_files_come_at_once(files: Files) -> None:
     assert files.problems() == [
         "infra/endpoints/iris.yaml:1 owner: is required (add owner)",
         "infra/endpoints/iris.yaml:2 ownr: unknown field 'ownr' (did you mean 'owner'? fields here: apiVersion, owner, "
-        "data_class, versions, runtime, traffic, scaling, rollout, capture, monitors, slo, access, mode, placement, "
-        "instance, port)",
+        "data_class, versions, runtime, traffic, scaling, rollout, capture, monitors, slo, access, mode, batch, "
+        "placement, instance, port)",
         "stacks/Pulumi.any.yaml:5 config.hybridml:targets.here.port: 80 is outside the allowed range "
         "(write at least 1024)",
     ]

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from hybridml.spec.batch import Batch
 from hybridml.spec.monitors import Capture, Monitors, Slo
 from hybridml.spec.part import Finding, Part, refuse
 from hybridml.spec.scalars import Invoker, Name, Port, Text, VersionName
@@ -86,6 +87,7 @@ class EndpointSpec(Part):
     slo: Slo = Field(Slo(), description="Service levels that raise alarms.")
     access: Access = Field(description="Who may ask for predictions.")
     mode: Mode = Field(Mode.REALTIME, description="How predictions are asked for.")
+    batch: Batch | None = Field(None, description="What is predicted, and when. Only for mode: batch, and required.")
     placement: Placement | None = Field(None, description="Targets it runs on. Said by the stack.")
     instance: Text | None = Field(
         None,
@@ -136,8 +138,23 @@ def _endpoint_findings(endpoint: EndpointSpec) -> Iterator[Finding]:
         yield Finding(
             path=("scaling", "min"), message="a realtime endpoint needs a replica", fix="set min: 1, or another mode"
         )
+    yield from _batch_findings(endpoint)
     if endpoint.monitors.enabled and not endpoint.capture:
         names = ", ".join(endpoint.monitors.enabled)
         yield Finding(
             path=("monitors",), message=f"nothing is captured for {names} to look at", fix="add capture.sample"
         )
+
+
+def _batch_findings(endpoint: EndpointSpec) -> Iterator[Finding]:
+    """What only a batch has, and what it cannot have: requests to share out."""
+    batch = endpoint.mode is Mode.BATCH
+    if batch and not endpoint.batch:
+        yield Finding(path=("batch",), message="mode batch needs it", fix="add batch with input and output")
+    if endpoint.batch and not batch:
+        fix = "set mode: batch, or remove it (`batch: null` in a stack)"
+        yield Finding(path=("batch",), message=f"an endpoint of mode {endpoint.mode} predicts no files", fix=fix)
+    for field in ("challenger", "routes", "shadow"):
+        if batch and getattr(endpoint.traffic, field):
+            fix = f"remove it (`{field}: null` in a stack); the champion predicts every row"
+            yield Finding(path=("traffic", field), message="a batch has no requests to share out", fix=fix)

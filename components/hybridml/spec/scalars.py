@@ -108,6 +108,8 @@ _LABEL_MEANING = "lower-case letters, digits and inner hyphens"
 _PATH = r"[A-Za-z0-9._/][A-Za-z0-9._/@+=-]*"
 _BUCKET = r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"
 _KEY = r"(/[A-Za-z0-9._/:@+=%-]*)?"
+_PATHS = r"[A-Za-z0-9._/*][A-Za-z0-9._/@+=*-]*"
+_KEYS = r"(/[A-Za-z0-9._/:@+=%*-]*)?"
 _HOST = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?"
 
 
@@ -130,6 +132,22 @@ ArtifactUri = Annotated[
         rf"|pvc://{_LABEL}{_KEY}|{_PATH})$",
         "s3://bucket/key, gs://bucket/key, models:/name/version, oci://…, https://…, pvc://claim/path, or a path "
         "from the project's root; never with credentials inside",
+    ),
+]
+DataUri = Annotated[
+    str,
+    word(
+        rf"^((s3|gs)://{_BUCKET}{_KEYS}|pvc://{_LABEL}{_KEYS}|{_PATHS})$",
+        "s3://bucket/key, gs://bucket/key, pvc://claim/path, or a path from the project's root; * stands for any part "
+        "of a name; never with credentials inside",
+    ),
+]
+DataFolder = Annotated[
+    str,
+    word(
+        rf"^((s3|gs)://{_BUCKET}{_KEY}|pvc://{_LABEL}{_KEY}|{_PATH})$",
+        "s3://bucket/key, gs://bucket/key, pvc://claim/path, or a path from the project's root; never with "
+        "credentials inside",
     ),
 ]
 HttpsUrl = Annotated[str, word(rf"^https://{_HOST}{_KEY}$", "https://host/path, without credentials")]

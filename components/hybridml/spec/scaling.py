@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import zoneinfo
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from hybridml.spec.closest import closest
+from hybridml.spec.moments import never, nowhere
 from hybridml.spec.part import Finding, Part, refuse
 from hybridml.spec.scalars import Cron, Natural, Positive, Text
 
@@ -25,50 +22,8 @@ class ScalingSchedule(Part):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        refuse([*_bounds(self.min, self.max), *_moments(self.cron), *_zone(self.timezone)])
+        refuse([*_bounds(self.min, self.max), *never("cron", self.cron), *nowhere("timezone", self.timezone)])
         return self
-
-
-_MOMENTS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
-_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where the search for a first moment begins; a fixed day, so that the same text is always judged alike."""
-
-
-def _moments(cron: str) -> Iterator[Finding]:
-    """A finding for each field of `cron` with a number that no clock or calendar has, or one when it never begins."""
-    beyond = list(_beyond(cron))
-    yield from beyond or _never(cron)
-
-
-def _beyond(cron: str) -> Iterator[Finding]:
-    for (field, (least, most)), text in zip(_MOMENTS.items(), cron.split(" "), strict=True):
-        numbers = [int(number) for number in re.findall(r"(?<!/)\b[0-9]+", text)]
-        if any(not least <= number <= most for number in numbers):
-            yield Finding(path=("cron",), message=f"{field} {text} does not exist", fix=f"write {least} to {most}")
-
-
-def _never(cron: str) -> Iterator[Finding]:
-    from cronsim import CronSim, CronSimError
-
-    try:
-        next(CronSim(cron, _ANY_DAY))
-    except (CronSimError, StopIteration) as reason:
-        said = f": {str(reason).lower()}" if str(reason) else ""
-        yield Finding(
-            path=("cron",),
-            message=f"{cron!r} never begins{said}",
-            fix="write days that some month has, and ranges upwards",
-        )
-
-
-def _zone(name: str) -> Iterator[Finding]:
-    """A finding when the time zone database has no zone of that name."""
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = closest(name, sorted(zoneinfo.available_timezones()))
-        fix = f"did you mean {near}?" if near else 'write a name of the tz database, such as "Europe/Berlin"'
-        yield Finding(path=("timezone",), message=f"there is no time zone {name!r}", fix=fix)
 
 
 def _at_least_min(data: Mapping[str, Any]) -> int:

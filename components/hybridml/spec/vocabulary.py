@@ -55,6 +55,14 @@ class Mode(StrEnum):
     BATCH = "batch"
 
 
+class DataFormat(StrEnum):
+    """What the files of a batch prediction hold."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
 class Strategy(StrEnum):
     """How traffic moves to a new version."""
 
