@@ -122,6 +122,7 @@ def test_numbers_say_their_unit_or_range() -> None:
         "value",
         "disparate",
         "agreement",
+        "rows",
     )
     for model in every_model():
         for name, field in model.model_fields.items():
