@@ -54,11 +54,8 @@ def test_the_smallest_endpoint_is_kept() -> None:
         ({"runtime": {"resources": {"gpu": {"count": 1}}}}, "iris.runtime.resources.gpu.count"),
         ({"runtime": {"image": "serving:1"}}, "iris.runtime.image"),
         ({"runtime": {"secrets": {"TOKEN": "kubernetes:a/b"}}}, "iris.runtime.secrets.TOKEN"),
-        ({"scaling": {"min": 1, "max": 2}}, "iris.scaling.max"),
-        ({"scaling": {"schedules": [{"cron": "0 20 * * *", "min": 0, "max": 1}]}}, "iris.scaling.schedules"),
         ({"rollout": {"strategy": "canary"}}, "iris.rollout.strategy"),
         ({"rollout": {"strategy": "blue-green"}}, "iris.rollout.strategy"),
-        ({"capture": {"sample": 10}}, "iris.capture"),
         ({"slo": {"p99_ms": 300}}, "iris.slo.p99_ms"),
         ({"instance": "ml.m7i.large"}, "iris.instance"),
         ({"versions": {"1": {"artifact": {"uri": "s3://models/1/"}}}}, "iris.versions.1.artifact.uri"),
@@ -86,14 +83,14 @@ def test_all_refusals_come_at_once() -> None:
     }
 
 
-def test_a_monitor_is_refused_with_the_capture_it_needs() -> None:
-    """A monitor and its capture are both named."""
+def test_a_monitor_is_refused_and_the_capture_it_needs_is_kept() -> None:
+    """The requests are there to look at; who looks is for a later release."""
     asked = spec(capture={"sample": 1}, monitors={"drift": {"baseline": "s3://baselines/churn/"}})
 
-    assert {problem.path for problem in refusals("iris", asked)} == {"iris.capture", "iris.monitors.drift"}
+    assert {problem.path for problem in refusals("iris", asked)} == {"iris.monitors.drift"}
 
 
 def test_a_refusal_is_not_a_promise_kept() -> None:
     """The two answers are told apart by type."""
-    assert isinstance(PROMISES[Promise.CAPTURE], Refusal)
+    assert isinstance(PROMISES[Promise.DRIFT], Refusal)
     assert PROMISES[Promise.SHADOW] is KEEPS

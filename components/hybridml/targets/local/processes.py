@@ -25,7 +25,7 @@ _QUIET = {
 
 
 def model_server() -> list[str]:
-    """A server of MLflow's scoring protocol on the socket that its supervisor allocates, run by this program's interpreter."""
+    """A server of MLflow's scoring protocol, on the socket that its supervisor allocates, run by this interpreter."""
     return [
         sys.executable,
         "-m",

@@ -41,12 +41,8 @@ PROMISES: Promises = {
     Promise.SPLIT: KEEPS,
     Promise.HEADER_ROUTES: KEEPS,
     Promise.SHADOW: KEEPS,
-    Promise.AUTOSCALING: Refusal(
-        "starts a fixed number of replicas", "set `scaling.max` to `scaling.min` in this stack"
-    ),
-    Promise.SCHEDULES: Refusal(
-        "starts a fixed number of replicas", "leave the schedules out in this stack: `schedules: []`"
-    ),
+    Promise.AUTOSCALING: KEEPS,
+    Promise.SCHEDULES: KEEPS,
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
     Promise.ROLLOUT_GATES: Refusal(
         "watches no gates of a rollout", "leave them out in this stack: `rollout: {abort_on: null}`"
@@ -54,7 +50,7 @@ PROMISES: Promises = {
     Promise.ROLLOUT_CANARY: _AT_ONCE,
     Promise.ROLLOUT_LINEAR: _AT_ONCE,
     Promise.ROLLOUT_BLUE_GREEN: _AT_ONCE,
-    Promise.CAPTURE: Refusal("keeps no requests in this release", "leave it out in this stack: `capture: null`"),
+    Promise.CAPTURE: KEEPS,
     Promise.DRIFT: _MONITORED,
     Promise.DATA_QUALITY: _MONITORED,
     Promise.MODEL_QUALITY: _MONITORED,
