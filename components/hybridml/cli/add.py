@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from hybridml.cli import output, place
+from hybridml.cli import model_checks, output, place
+from hybridml.cli.model_checks import Asked
 from hybridml.cli.options import Format
-from hybridml.errors import ConfigurationError, HybridMLError, Problem
-from hybridml.onboarding import documents, formats, loaders, programs, stage, tables
+from hybridml.errors import ConfigurationError, Problem
+from hybridml.onboarding import documents, formats, stage, tables, trial
 from hybridml.onboarding.documents import NewVersion, Role
-from hybridml.onboarding.formats import Found, Kind
+from hybridml.onboarding.formats import Found
 from hybridml.onboarding.wrapping import Answer, Request
 
 if TYPE_CHECKING:
     from hybridml.cli.place import Place
     from hybridml.onboarding.stage import Stage
     from hybridml.spec import EndpointSpec, PlatformSpec
-
-_CLOSE: Final = 1e-6
-"""How far a served number may be from the model's own, as a share of it: numbers travel as JSON."""
-_ENDPOINTS: Final = "infra/endpoints"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the command line asks for."""
-
-    name: str
-    model: Path
-    data: Path | None
-    target: str | None
-    version: str | None
-    role: Role | None
-    owner: str | None
-    data_class: str | None
-    trust_pickle: bool
-    trusted: Sequence[str]
-    example: bool
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +69,11 @@ def _project(folder: Path | None) -> Place:
 
 def _known(here: Place, stack: str | None, asked: Asked) -> _Known:
     """Everything that can be told without loading the model. Errors: `ConfigurationError` with all that is wrong."""
-    problems = [*_wrong_words(asked), *(tables.problems(asked.data) if asked.data else ())]
+    problems = [*model_checks.words(asked), *(tables.problems(asked.data) if asked.data else ())]
     found: Found | None = None
     try:
         found = formats.find(asked.model.resolve())
-        problems += _unservable(found, asked)
+        problems += model_checks.unservable(found, asked)
     except formats.NotAModel as error:
         fix = "name a model's file, or the folder that MLflow saved"
         problems.append(Problem(path="--model", message=f"{asked.model} {error}", fix=fix))
@@ -121,58 +99,6 @@ def _known(here: Place, stack: str | None, asked: Asked) -> _Known:
         sha256=sha256,
         data_sha256=data_sha256,
     )
-
-
-def _wrong_words(asked: Asked) -> Iterator[Problem]:
-    """Words that the specification does not take."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from hybridml.spec.scalars import Name, VersionName
-
-    words = {"NAME": (asked.name, Name), "--version": (asked.version, VersionName), "--owner": (asked.owner, Name)}
-    for option, (word, kind) in words.items():
-        try:
-            TypeAdapter(kind | None).validate_python(word)
-        except ValidationError:
-            longest = 20 if option == "--version" else 40
-            fix = f"lower-case letters, digits and inner hyphens, at most {longest}"
-            fix = fix if option == "--version" else f"a letter first, then {fix}"
-            yield Problem(path=option, message=f"{word!r} cannot be used", fix=fix)
-    if asked.target is not None and asked.data is None:
-        yield Problem(path="--target", message="names a column of no file", fix="give the data as well: --data FILE")
-
-
-def _unservable(found: Found, asked: Asked) -> Iterator[Problem]:
-    """Why the model cannot be wrapped here, or not yet."""
-    name = asked.model.name
-    if found.kind not in loaders.PACKAGES:
-        message = f"{name} is {found.kind.title}, which the server of this machine cannot load"
-        yield Problem(path="--model", message=message, fix=_WAYS[found.kind])
-        return
-    lacking = loaders.lacking(found.kind)
-    if lacking:
-        message = f"{name} is {found.kind.title}, and wrapping it needs what is not installed: {', '.join(lacking)}"
-        yield Problem(path="--model", message=message, fix=f"pip install {' '.join(lacking)}")
-    if found.runs_code and not asked.trust_pickle:
-        shown = ", ".join(found.code[:6]) + (", …" if len(found.code) > 6 else "")  # noqa: PLR2004 - names in a line
-        message = f"{name} is {found.kind.title} ({shown}); loading it runs whatever code its author put inside"
-        fix = (
-            "save it as skops, ONNX or safetensors instead; or, if you trust whoever made it: --trust-pickle. "
-            "Outside local and dev the policies refuse it unless it is signed, rule ML-FMT-001"
-        )
-        yield Problem(path="--model", message=message, fix=fix)
-
-
-_ELSEWHERE: Final = "or place it on Kubernetes with a runtime of its own: write infra/endpoints/NAME.yaml by hand"
-_WAYS: Final[Mapping[Kind, str]] = {
-    Kind.PYTORCH: f"export it to ONNX, or save it with mlflow.pytorch.save_model, {_ELSEWHERE}",
-    Kind.TORCHSCRIPT: f"export it to ONNX, or save it with mlflow.pytorch.save_model, {_ELSEWHERE} (triton)",
-    Kind.SAFETENSORS: f"they are weights without a program; save the model with mlflow, {_ELSEWHERE} (vllm)",
-    Kind.SAVEDMODEL: f"export it to ONNX, or save it with mlflow.tensorflow.save_model, {_ELSEWHERE} (triton)",
-    Kind.KERAS: "export it to ONNX, or save it with mlflow.tensorflow.save_model",
-    Kind.TENSORRT: f"export it to ONNX, {_ELSEWHERE} (triton)",
-    Kind.GGUF: f"save it with mlflow.pyfunc.save_model, {_ELSEWHERE} (vllm)",
-}
 
 
 def _no_local_target(platform: PlatformSpec, stack: str) -> Iterator[Problem]:
@@ -256,7 +182,7 @@ def _prepared(prepared: Stage, known: _Known, asked: Asked) -> tuple[str, tuple[
     _refuse_taken(known, asked, paths)
     answer = _tried(prepared.scratch, known, asked)
     statistics = prepared.scratch / "baseline.json"
-    version = _version(answer, known, asked, paths, prepared.scratch, statistics.is_file())
+    version = _version(answer, known, asked, paths, prepared.scratch, described=statistics.is_file())
     held = documents.read(known.here.root / paths.card)
     described = json.loads(statistics.read_text(encoding="utf-8")) if statistics.is_file() else None
     files = [paths.model]
@@ -298,8 +224,6 @@ def _tried(scratch: Path, known: _Known, asked: Asked) -> Answer:
     """Wraps the model, serves what came out, and holds its answers to the model's own."""
     from hybridml.targets.local import processes
 
-    _room(known, asked)
-    output.say(f"{asked.model.name} is {known.found.kind.title}; loading it")
     request = Request(
         kind=known.found.kind,
         model=str(known.found.path),
@@ -309,42 +233,12 @@ def _tried(scratch: Path, known: _Known, asked: Asked) -> Answer:
         example=asked.example,
         trusted=tuple(asked.trusted),
     )
-    answer = programs.wrap(request, scratch, asked.seconds)
-    if answer.problems:
-        raise ConfigurationError([Problem(**problem) for problem in answer.problems])
-    output.say(f"{answer.flavour}: serving it to see that it answers as it should")
-    served, _ = programs.ask(processes.model_server(), {}, scratch, asked.seconds)
-    own = json.loads((scratch / "predicted.json").read_text(encoding="utf-8"))["predictions"]
-    if not _alike(served, own):
-        raise HybridMLError(
-            f"{asked.model} answers otherwise once it is wrapped and served than by itself, on the same rows. "
-            "Nothing was written. Save it with mlflow, with a signature, and add that folder."
-        )
-    return answer
+    return trial.tried(request, processes.model_server(), scratch, seconds=asked.seconds, say=output.say)
 
 
-def _room(known: _Known, asked: Asked) -> None:
-    """Errors: `ConfigurationError` where the disk has no room for two copies."""
-    path = known.found.path
-    size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
-    free = shutil.disk_usage(known.here.root).free
-    if size * 2 > free:
-        message = f"{asked.model} has {size >> 20} MiB, and the project's disk has room for {free >> 20}"
-        raise ConfigurationError([Problem(path="--model", message=message, fix="make room for two copies of it")])
-
-
-def _alike(served: Any, own: Any) -> bool:
-    """Whether two values of JSON are the same, numbers to within a millionth."""
-    if isinstance(served, dict) and isinstance(own, dict):
-        return served.keys() == own.keys() and all(_alike(served[key], own[key]) for key in own)
-    if isinstance(served, list) and isinstance(own, list):
-        return len(served) == len(own) and all(map(_alike, served, own))
-    if isinstance(served, int | float) and isinstance(own, int | float):
-        return math.isclose(served, own, rel_tol=_CLOSE, abs_tol=_CLOSE) or (math.isnan(served) and math.isnan(own))
-    return bool(served == own)
-
-
-def _version(answer: Answer, known: _Known, asked: Asked, paths: _Paths, scratch: Path, described: bool) -> NewVersion:
+def _version(
+    answer: Answer, known: _Known, asked: Asked, paths: _Paths, scratch: Path, *, described: bool
+) -> NewVersion:
     from hybridml.spec.digest import digest
 
     return NewVersion(

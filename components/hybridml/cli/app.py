@@ -133,8 +133,9 @@ def add(
     project; 1 anything else.
     """
     from hybridml.cli import add as room
+    from hybridml.cli.model_checks import Asked
 
-    asked = room.Asked(
+    asked = Asked(
         name=name,
         model=model,
         data=data,

@@ -36,7 +36,7 @@ def choose(
     if frame is None:
         return _by_itself(names, width, target)
     there = [str(column) for column in frame.columns]
-    frame.columns = there  # type: ignore[assignment]
+    frame.columns = there
     features = list(names) if names is not None else [column for column in there if column != target]
     problems = [*_no_rows(frame), *_target(target, there), *_missing(features, there)]
     problems += _width(width, features, names, target)

@@ -20,6 +20,8 @@ _INDENTS: Final = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 6, 4), (4, 4, 0))
 """Ways to indent mappings, lists, and the dashes of lists; the one that leaves a file as it is is taken."""
 _SHARE: Final = 10
 """Percent of the requests that a challenger takes over from the champion."""
+_WHY: Final = """Few requests come to a laptop, so there is nothing to judge a canary by:
+a new version takes over once it is healthy."""
 
 
 class Role(StrEnum):
@@ -133,6 +135,7 @@ def with_entry(text: str, endpoint: str, target: str, port: int, label: str) -> 
     yaml, document = _loaded(text, label)
     config = document["config"]
     entry = yaml.load(template("entry.yaml", target=target, port=port))
+    entry.yaml_set_comment_before_after_key("rollout", before=_WHY, indent=3 * (yaml.map_indent or 2))
     key = "hybridml:endpoints"
     if config.get(key):
         config[key][endpoint] = entry

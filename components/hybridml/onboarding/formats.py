@@ -31,7 +31,7 @@ class Kind(StrEnum):
     KERAS = "keras"
 
     @property
-    def title(self) -> str:
+    def called(self) -> str:
         """How a person calls it."""
         return _TITLES[self]
 

@@ -48,7 +48,7 @@ def scan(path: Path) -> Scan | None:
     return _scanned(head, compressed)
 
 
-def _opened(file: IO[bytes]) -> IO[bytes]:
+def _opened(file: IO[bytes]) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
     """The file, or what is compressed in it, as joblib does."""
     head = file.read(6)
     file.seek(0)

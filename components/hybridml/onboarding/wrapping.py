@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from hybridml.errors import Problem
 from hybridml.onboarding import baseline, columns, loaders, tables
 from hybridml.onboarding.formats import Kind
+from hybridml.onboarding.model import Described, Model, Refused
 
 if TYPE_CHECKING:
     import pandas
@@ -81,7 +82,7 @@ def _answer(request: Request, folder: Path) -> Answer:
     name = Path(request.model).name
     try:
         model = loaders.load(request.kind, Path(request.model), request.trusted)
-    except loaders.Refused as refused:
+    except Refused as refused:
         return _refused(Problem(path="--model", message=f"{name} {refused}", fix=refused.fix))
     except Exception as error:  # whatever a library raises on bytes that it does not like
         fix = "load it with the library that saved it, in this environment, and save it again"
@@ -98,7 +99,7 @@ def _answer(request: Request, folder: Path) -> Answer:
 
 
 def _wrapped(
-    request: Request, model: loaders.Model, frame: pandas.DataFrame | None, chosen: columns.Chosen, folder: Path
+    request: Request, model: Model, frame: pandas.DataFrame | None, chosen: columns.Chosen, folder: Path
 ) -> Answer:
     rows = _rows(model, frame, chosen)
     try:
@@ -117,18 +118,18 @@ def _wrapped(
     )
 
 
-def _rows(model: loaders.Model, frame: pandas.DataFrame | None, chosen: columns.Chosen) -> pandas.DataFrame:
+def _rows(model: Model, frame: pandas.DataFrame | None, chosen: columns.Chosen) -> pandas.DataFrame:
     if frame is not None:
         return frame[list(chosen.features)].head(_DESCRIBED)
     own = model.example()
     return own if own is not None else columns.made_up(chosen.features)
 
 
-def _save(request: Request, model: loaders.Model, rows: pandas.DataFrame, predicted: Any, folder: Path) -> None:
+def _save(request: Request, model: Model, rows: pandas.DataFrame, predicted: Any, folder: Path) -> None:
     from mlflow.models import infer_signature
 
     example = rows.head(1) if request.example else columns.typical(rows)
-    described = loaders.Described(
+    described = Described(
         signature=infer_signature(model.request(rows), predicted),
         example=model.request(example),
         made_up=not request.example,
@@ -148,10 +149,10 @@ def _asked(rows: Any) -> str:
 
 def _as_served(predicted: Any) -> str:
     """Predictions as the server writes them."""
-    from mlflow.pyfunc.scoring_server import predictions_to_json
+    from mlflow.pyfunc import scoring_server
 
     text = io.StringIO()
-    predictions_to_json(predicted, text)
+    scoring_server.predictions_to_json(predicted, text)
     return text.getvalue()
 
 
