@@ -61,8 +61,8 @@ class World:
     at: float = 0.0
     percent: float = 0.0
     moves: list[float] = field(default_factory=list)
-    candidate: Counts = Counts()
-    champion: Counts = Counts()
+    candidate: Counts = field(default_factory=Counts)
+    champion: Counts = field(default_factory=Counts)
     asks: Mapping[float, Asked] = field(default_factory=dict)
     """Second → what is asked from then on."""
     unread: tuple[float, float] = (math.inf, math.inf)
