@@ -5,7 +5,8 @@ however often (`sequences`). A difference is called one when its interval leaves
 
 The error is divided evenly among failures, median, 99th percentile, classes and agreement, and within each among its
 intervals. On a split a difference is bounded by the two versions' own intervals. On pairs the difference of two shares
-is that of the discordant pairs alone, as in McNemar's test (Psychometrika 12, 1947), which is sharper.
+is bounded by the discordant pairs alone, as in McNemar's test (Psychometrika 12, 1947): by how many differ, and which
+side the differing ones favour. That is sharper.
 
 The rows of one request count as independent. Where more than `MOST_CLASSES` answers are told apart the model is no
 classifier, and its answers are compared as a whole only.
@@ -17,7 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from hybridml.rollout.counts import Counts
 from hybridml.rollout.sequences import Interval, quantile, quantile_interval, share_interval
@@ -53,18 +54,37 @@ class Group:
     """Prediction → rows that got it."""
 
     @classmethod
-    def of(cls, answers: Iterable[Answer]) -> Self:
+    def of(cls, answers: Iterable[Answer]) -> Group:
         """The group of `answers`, read once."""
-        requests = failures = 0
-        latency: Counter[float] = Counter()
-        classes: Counter[str] = Counter()
+        tally = Tally()
         for answer in answers:
-            requests, failures = requests + 1, failures + answer.failed
-            classes.update(answer.classes)
-            if answer.milliseconds is not None:
-                latency[answer.milliseconds] += 1
-        latency.update({math.nextafter(exact, 0.0): 0 for exact in latency})  # a bin that holds one value only
-        return cls(counts=Counts(requests=requests, failures=failures, latency=latency), classes=classes)
+            tally.add(answer)
+        return tally.group()
+
+
+class Tally:
+    """Answers of one version, counted as they come."""
+
+    def __init__(self) -> None:
+        self.requests = self._failures = 0
+        self._latency: Counter[float] = Counter()
+        self._classes: Counter[str] = Counter()
+
+    def add(self, answer: Answer) -> None:
+        """One more."""
+        self.requests += 1
+        self._failures += answer.failed
+        self._classes.update(answer.classes)
+        if answer.milliseconds is not None:
+            self._latency[answer.milliseconds] += 1
+
+    def group(self) -> Group:
+        """What they add up to; each latency is a bin that holds one value only."""
+        latency = dict(self._latency) | {
+            below: 0 for exact in self._latency if (below := math.nextafter(exact, 0.0)) not in self._latency
+        }
+        counts = Counts(requests=self.requests, failures=self._failures, latency=latency)
+        return Group(counts=counts, classes=dict(self._classes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,28 +179,56 @@ def compare_pairs(
 
     `confidence` is more than 0 and less than 1, and holds for every interval of the report together.
     """
-    alpha, both = (1 - confidence) / _QUESTIONS, list(pairs)
-    a, b = Group.of(first for first, _ in both), Group.of(second for _, second in both)
-    failed = Counter((first.failed, second.failed) for first, second in both)
-    rows: Counter[tuple[str, str]] = Counter()
-    for first, second in both:
+    tally = PairTally()
+    for first, second in pairs:
+        tally.add(first, second)
+    return tally.comparison(confidence, names)
+
+
+class PairTally:
+    """Pairs of answers to the same requests, counted as they come."""
+
+    def __init__(self) -> None:
+        self._sides = (Tally(), Tally())
+        self._failed: Counter[tuple[bool, bool]] = Counter()
+        self._rows: Counter[tuple[str, str]] = Counter()
+
+    @property
+    def requests(self) -> int:
+        """How many there are."""
+        return self._sides[0].requests
+
+    def add(self, first: Answer, second: Answer) -> None:
+        """One more request, and what the two versions made of it."""
+        for tally, answer in zip(self._sides, (first, second), strict=True):
+            tally.add(answer)
+        self._failed[first.failed, second.failed] += 1
         if len(first.classes) == len(second.classes):
-            rows.update(zip(first.classes, second.classes, strict=True))
-    words = (f"{names[1]} fails more", f"{names[1]} fails less")
-    measures = [_discordant("failures", failed, True, alpha, words), *_latencies(a.counts, b.counts, alpha, names[1])]
-    labels = _labels(*(Counter(pair[side] for pair in rows) for side in (0, 1)))
-    for label in labels:
-        measures.append(_discordant(f"class:{label}", rows, label, alpha / MOST_CLASSES, _class_words(names[1], label)))
-    same, total = sum(n for (one, other), n in rows.items() if one == other), rows.total()
-    return Comparison(
-        kind="shadow",
-        names=names,
-        confidence=confidence,
-        requests=(len(both), len(both)),
-        measures=tuple(measures),
-        agreement=_share(same, total, alpha)[0] if total else None,
-        confusion={one: {other: rows[one, other] for other in labels if rows[one, other]} for one in labels},
-    )
+            self._rows.update(zip(first.classes, second.classes, strict=True))
+
+    def comparison(self, confidence: float, names: tuple[str, str] = ("primary", "shadow")) -> Comparison:
+        """The report on them; see `compare_pairs`."""
+        alpha, rows = (1 - confidence) / _QUESTIONS, self._rows
+        a, b = (tally.group() for tally in self._sides)
+        words = (f"{names[1]} fails more", f"{names[1]} fails less")
+        measures = [
+            _discordant("failures", self._failed, True, alpha, words),
+            *_latencies(a.counts, b.counts, alpha, names[1]),
+        ]
+        labels = _labels(*(Counter(pair[side] for pair in rows) for side in (0, 1)))
+        for label in labels:
+            words = _class_words(names[1], label)
+            measures.append(_discordant(f"class:{label}", rows, label, alpha / MOST_CLASSES, words))
+        same, total = sum(n for (one, other), n in rows.items() if one == other), rows.total()
+        return Comparison(
+            kind="shadow",
+            names=names,
+            confidence=confidence,
+            requests=(self.requests, self.requests),
+            measures=tuple(measures),
+            agreement=_share(same, total, alpha)[0] if total else None,
+            confusion={one: {other: rows[one, other] for other in labels if rows[one, other]} for one in labels},
+        )
 
 
 def _labels(*seen: Mapping[str, int]) -> list[str]:
@@ -204,14 +252,24 @@ def _shares(name: str, hits: tuple[int, int], trials: tuple[int, int], alpha: fl
 
 
 def _discordant(name: str, table: Counter[Any], value: object, alpha: float, words: tuple[str, str]) -> Measure:
-    """Two shares of the same trials: how often each side shows `value`, and how often only one does."""
+    """Two shares of the same trials: how often each side shows `value`, and which of them more often alone."""
     total = table.total()
     first = sum(n for (one, _), n in table.items() if one == value)
     second = sum(n for (_, other), n in table.items() if other == value)
     together = table[value, value]
     (a, _), (b, _) = (_share(hits, total, alpha / 4) for hits in (first, second))
-    (_, lost), (_, gained) = (_share(hits - together, total, alpha / 4) for hits in (first, second))
-    return _measure(name, a, b, gained - lost, words)
+    alone = first + second - 2 * together
+    apart = share_interval(alone, total, alpha / 4)
+    gained = share_interval(second - together, alone, alpha / 4)
+    return _measure(name, a, b, _surplus(apart, gained), words)
+
+
+def _surplus(apart: Interval, gained: Interval) -> Interval:
+    """What one side has more, of all pairs: the share that differs, times twice its part of them less one."""
+    low, high = (2 * end - 1 for end in (gained.low, gained.high))
+    return Interval(
+        low=low * (apart.low if low > 0 else apart.high), high=high * (apart.high if high > 0 else apart.low)
+    )
 
 
 def _latencies(a: Counts, b: Counts, alpha: float, name: str) -> list[Measure]:
