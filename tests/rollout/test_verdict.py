@@ -87,7 +87,7 @@ def test_below_the_minimum_a_step_waits_and_is_then_given_up(elapsed: float, ver
     said = _said(Counts(requests=99, failures=99), elapsed=elapsed)
 
     assert said.verdict is verdict
-    assert "99 of the 100 requests it takes" in said.reason
+    assert "champion answered 99 of the 100 requests it takes" in said.reason
 
 
 def test_a_value_above_the_limit_that_may_be_chance_holds() -> None:
@@ -104,7 +104,7 @@ def test_a_champion_without_requests_is_no_comparison() -> None:
     idle, none = _said(GOOD, Counts()), _said(GOOD, None)
 
     assert idle.verdict is none.verdict is Verdict.HOLD
-    assert "the champion gets no traffic to compare with" in none.reason
+    assert "the version in charge gets no traffic to compare with" in none.reason
 
 
 def test_answers_whose_latency_nobody_measured_pass_no_latency_gate() -> None:

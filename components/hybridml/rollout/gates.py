@@ -139,7 +139,7 @@ def _against_champion(about: _Question) -> Iterator[GateResult]:
             limit=None,
             interval=Interval(low=0.0, high=1.0),
             passed=False,
-            reason="the champion gets no traffic to compare with; give it some, or remove worse_than_champion",
+            reason="the version in charge gets no traffic to compare with; give it some, or remove worse_than_champion",
         )
         return
     yield _more_failures(about, champion)
@@ -152,8 +152,8 @@ def _more_failures(about: _Question, champion: Counts) -> GateResult:
     interval = share_interval(seen.failures, seen.requests, alpha)
     theirs = share_interval(champion.failures, champion.requests, alpha)
     said = (
-        f"{seen.failures} of {seen.requests} requests failed{_between(interval)}; "
-        f"of the champion's {champion.failures} of {champion.requests}{_between(theirs)}"
+        f"{seen.failures} of {seen.requests} requests failed{_between(interval)}, "
+        f"against {champion.failures} of {champion.requests}{_between(theirs)} of the version in charge"
     )
     return about.answer(
         "champion_failures",
@@ -171,8 +171,8 @@ def _slower(about: _Question, champion: Counts, name: str, level: float) -> Gate
     theirs = quantile_interval(champion.latency, level, alpha)
     observed = quantile(about.seen.latency, level)
     said = (
-        f"{name} is {_ms(observed)}{_between_ms(interval)}; the champion's is "
-        f"{_ms(quantile(champion.latency, level))}{_between_ms(theirs)}, and may be exceeded {SLOWER:g} times"
+        f"{name} is {_ms(observed)}{_between_ms(interval)}, against {SLOWER:g} times the "
+        f"{_ms(quantile(champion.latency, level))}{_between_ms(theirs)} of the version in charge"
     )
     return about.answer(
         f"champion_{name}",

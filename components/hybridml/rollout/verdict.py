@@ -52,10 +52,18 @@ def _decide(plan: RolloutPlan, elapsed: float, gates: tuple[GateResult, ...]) ->
     measured = bool(gates) or not comparisons(plan.gates)
     if measured and not unpassed:
         return Verdict.PROMOTE, "every gate is passed"
-    why = _all(unpassed) if unpassed else "nothing was measured"
+    why = _waiting(plan, unpassed) if unpassed else "nothing was measured"
     if elapsed < plan.max_bake:
         return Verdict.HOLD, f"undecided: {why}"
     return Verdict.ABORT, f"still undecided after {plan.max_bake:g} s: {why}"
+
+
+def _waiting(plan: RolloutPlan, unpassed: list[GateResult]) -> str:
+    """What is missing: requests first, since without them no gate says anything."""
+    few = {gate.variant: gate.requests for gate in unpassed if gate.requests < plan.min_requests}
+    short = [f"{variant} answered {n} of the {plan.min_requests} requests it takes" for variant, n in few.items()]
+    rest = [gate for gate in unpassed if gate.variant not in few]
+    return "; ".join([*short, *([_all(rest)] if rest else [])])
 
 
 def _all(gates: list[GateResult]) -> str:
