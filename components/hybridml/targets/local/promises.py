@@ -80,7 +80,7 @@ def _artifacts(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
                     "override it in this stack with a path from the project's root",
                 ),
             )
-        if model.format != "mlflow":
+        if model.format != "mlflow" and not model.format.pickled:  # a pickle that MLflow saved is loaded like the rest
             yield (
                 f"versions.{version}.format",
                 Refusal(
