@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     import pandas
 
 FEWEST: Final = 10
-"""Rows that share a category, or stand beyond an outer quantile's neighbour, before it is written down."""
+"""Rows that share a category, lie in a bin, or lie beyond a quantile, before it is written down."""
 CATEGORIES: Final = 50
 """Categories of a column that are written down, the most frequent first."""
 QUANTILES: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Shares of the rows below each quantile that is written down."""
-_DECILES: Final = tuple(number / 10 for number in range(1, 10))
+_BINS: Final = 10
+"""Bins that numbers are counted in, where there are rows enough."""
 _APART: Final = 0.9
 """Share of distinct values from which a column tells rows apart, as names and numbers of customers do."""
 
@@ -80,8 +81,10 @@ def _numbers(present: pandas.Series[Any]) -> Statistics:
     finite = finite[numpy.isfinite(finite)]
     if len(finite) < FEWEST:
         return {}
-    inner = [share for share in QUANTILES if share * len(finite) >= 1 and (1 - share) * len(finite) >= 1]
-    edges = sorted({_rounded(finite.quantile(share)) for share in _DECILES})
+    beyond = FEWEST / len(finite)
+    inner = [share for share in QUANTILES if beyond <= share <= 1 - beyond]
+    parts = min(_BINS, len(finite) // FEWEST)
+    edges = sorted({_rounded(finite.quantile(part / parts)) for part in range(1, parts)})
     bins = numpy.bincount(numpy.searchsorted(edges, finite, side="left"), minlength=len(edges) + 1)
     return {
         "mean": _rounded(finite.mean()),
