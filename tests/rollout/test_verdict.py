@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from hybridml.rollout.counts import Counts, Pair
-from hybridml.rollout.plan import Gates, RolloutPlan
+from hybridml.rollout.plan import Gates
 from hybridml.rollout.verdict import GateResult, Judgement, Verdict, judge
 from hybridml.spec.vocabulary import Strategy
 from hypothesis import given
@@ -202,11 +202,6 @@ def test_equal_counts_are_never_worse(pairs: Mapping[str, Pair], elapsed: float)
     compared = [gate for gate in judge(PLAN, 0, elapsed, same).gates if gate.gate.startswith("champion_")]
 
     assert Verdict.ABORT not in {gate.verdict for gate in compared}
-
-
-def test_a_plan_is_the_same_after_json() -> None:
-    """What is written into a folder is read back from it."""
-    assert RolloutPlan.from_mapping(json.loads(json.dumps(PLAN.to_mapping()))) == PLAN
 
 
 def test_everything_at_once_without_gates_is_promoted() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from hybridml.spec.vocabulary import Strategy
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 CONFIDENCE: Final = 0.95
 """Confidence of the absolute gates where no comparison states one."""
+_PAST_ALL: Final = math.nextafter(100.0, math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,10 @@ class Gates:
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutPlan:
-    """Steps, times and gates. JSON holds it through `to_mapping` and `from_mapping`."""
+    """Steps, times and gates. JSON holds it through `to_mapping` and `from_mapping`.
+
+    Errors: `ValueError` for numbers that are no plan, such as steps that do not ascend.
+    """
 
     strategy: Strategy
     """`canary`, `linear`, `blue-green` or `all-at-once`."""
@@ -48,6 +54,14 @@ class RolloutPlan:
     """What ends the rollout."""
     confidence: float = CONFIDENCE
     """Confidence of every verdict, for all looks, steps and comparisons of the rollout together."""
+
+    def __post_init__(self) -> None:
+        if not all(before < after for before, after in pairwise((0.0, *self.steps, _PAST_ALL))):
+            raise ValueError(f"steps {self.steps} do not ascend within 0 and 100")
+        if not (self.interval > 0 and 0 <= self.bake <= self.max_bake and self.min_requests >= 0):
+            raise ValueError(f"interval {self.interval}, bake {self.bake}, max_bake {self.max_bake} are no times")
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence {self.confidence} is not between 0 and 1")
 
     @classmethod
     def asked(cls, endpoint: EndpointSpec) -> Self:
