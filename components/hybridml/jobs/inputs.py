@@ -1,0 +1,52 @@
+"""The files that a batch prediction reads, and the digest that says whether they changed."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybridml.errors import HybridMLError
+from hybridml.spec.digest import NotAnArtifact, digest
+
+
+class Changed(HybridMLError):  # noqa: N818 - says what happened
+    """A file of the input cannot be read."""
+
+
+@dataclass(frozen=True)
+class Digested:
+    """Files and the digest of each."""
+
+    entries: tuple[tuple[Path, str], ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in order."""
+        return tuple(path for path, _ in self.entries)
+
+    @property
+    def sha256(self) -> str:
+        """One digest over names and digests of all files."""
+        lines = (f"{sha256}  {path.name}\n" for path, sha256 in self.entries)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def described(self) -> list[dict[str, str]]:
+        """The files as a manifest names them."""
+        return [{"file": path.name, "sha256": sha256} for path, sha256 in self.entries]
+
+
+def matching(pattern: str) -> list[Path]:
+    """The files that `pattern` names, sorted; of a folder, those directly in it."""
+    folder = Path(pattern)
+    found = folder.glob("*") if folder.is_dir() else map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def digested(files: list[Path]) -> Digested:
+    """The files with the digest of each. Raises `Changed` for one that is gone or cannot be read."""
+    try:
+        return Digested(tuple((file, digest(file)) for file in files))
+    except NotAnArtifact as error:
+        raise Changed(f"the input cannot be read: {error}") from None
