@@ -9,7 +9,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hybridml.cli import output
-from hybridml.engine.apply_events import Drifted, Event, Note, Progress, StepFinished, StepStarted, Waiting
+from hybridml.engine.apply_events import (
+    Completed,
+    Drifted,
+    Event,
+    Note,
+    Progress,
+    Settled,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
 from hybridml.engine.drift import Drift
 
 if TYPE_CHECKING:
@@ -49,7 +59,7 @@ def line(event: Event) -> str:
         return drift_text(event.drift)
     if isinstance(event, Waiting):
         return f"waiting for {', '.join(f'{short(urn)} ({seconds:.0f} s)' for urn, _, seconds in event.steps)}"
-    return _step(event)
+    return "" if isinstance(event, Settled | Completed) else _step(event)
 
 
 def _step(event: StepStarted | StepFinished) -> str:

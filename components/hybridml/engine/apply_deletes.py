@@ -67,7 +67,7 @@ def _delete(steps: Steps, key: int, entry: ResourceState, with_holder: bool) -> 
     else:
         steps.delete(key, entry)
     if not is_default(entry.urn):
-        steps.journalist.count(entry.urn, "delete")
+        steps.journalist.count(entry.urn, "delete", before=entry)
 
 
 def _holders(entries: Mapping[int, ResourceState]) -> dict[int, set[int]]:

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from hybridml.engine.drift import Difference, Drift
+
+if TYPE_CHECKING:
+    from hybridml.engine.state import ResourceState
 
 Change = Literal["create", "update", "replace", "delete", "same"]
 """What became of a resource."""
@@ -29,6 +32,10 @@ class StepStarted:
     """Inputs that changed."""
     properties: tuple[Difference, ...] = ()
     """What of the inputs changes, property by property, as far as it is known."""
+    before: ResourceState | None = None
+    """What is recorded."""
+    after: ResourceState | None = None
+    """What is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,24 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What becomes of a resource in this run is known."""
+
+    urn: str
+    change: Change
+    before: ResourceState | None = None
+    after: ResourceState | None = None
+    """As it is recorded now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A component, or the stack itself, has said its outputs."""
+
+    state: ResourceState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drifted:
     """A resource was found to be another than the state recorded."""
 
@@ -66,7 +91,7 @@ class Drifted:
 
 COMPARE: Final = "compare"
 """What is done to a resource before it is known whether anything is to be done."""
-Event: TypeAlias = StepStarted | StepFinished | Waiting | Drifted | Note
+Event: TypeAlias = StepStarted | StepFinished | Settled | Completed | Waiting | Drifted | Note
 Progress: TypeAlias = Callable[[Event], None]
 """Is called with every event, one at a time, from any thread."""
 
@@ -95,11 +120,14 @@ class Journalist:
         """Tell the listener something that is no step."""
         self.say(Note(text=text))
 
-    def count(self, urn: str, change: Change) -> None:
-        """Record what became of a resource; the first word on it that is not `same` stays."""
+    def count(
+        self, urn: str, change: Change, *, before: ResourceState | None = None, after: ResourceState | None = None
+    ) -> None:
+        """Record and tell what became of a resource; the first word on it that is not `same` is counted."""
         with self._guard:
             if self._changes.get(urn, "same") == "same":
                 self._changes[urn] = change
+        self.say(Settled(urn=urn, change=change, before=before, after=after))
 
     def drifted(self, drift: Drift) -> None:
         """Record, and tell the listener, that a resource is not what was recorded of it."""
@@ -122,11 +150,22 @@ class Journalist:
 
     @contextmanager
     def step(
-        self, urn: str, operation: str, reasons: tuple[str, ...] = (), properties: tuple[Difference, ...] = ()
+        self,
+        urn: str,
+        operation: str,
+        reasons: tuple[str, ...] = (),
+        properties: tuple[Difference, ...] = (),
+        *,
+        before: ResourceState | None = None,
+        after: ResourceState | None = None,
     ) -> Iterator[None]:
         """Frame a provider's call."""
         began = time.monotonic()
-        self.say(StepStarted(urn=urn, operation=operation, reasons=reasons, properties=properties))
+        self.say(
+            StepStarted(
+                urn=urn, operation=operation, reasons=reasons, properties=properties, before=before, after=after
+            )
+        )
         error = ""
         try:
             with self.under_way(urn, operation):

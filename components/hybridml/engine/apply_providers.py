@@ -102,7 +102,9 @@ class Providers:
             self._plugins.provider(package, wanted.urn, _configuration(wanted.inputs), urn=wanted.urn)
         self._ledger.put(known[0] if known else self._ledger.new_key(), wanted)
         same: Change = "same" if known and known[1].inputs == wanted.inputs else "update"
-        self._journalist.count(wanted.urn, same if known else "create")
+        self._journalist.count(
+            wanted.urn, same if known else "create", before=known[1] if known else None, after=wanted
+        )
         return wanted
 
 

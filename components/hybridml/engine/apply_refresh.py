@@ -72,7 +72,7 @@ def _read(steps: Steps, entries: Mapping[int, ResourceState], gate: Gate) -> Ite
         if gate.closed:
             return None
         try:
-            with steps.journalist.step(entry.urn, "read"):
+            with steps.journalist.step(entry.urn, "read", before=entry):
                 return key, entry, steps.look(entry, judged=not entry.delete)
         except HybridMLError as error:
             gate.failures.append(error)

@@ -6,7 +6,7 @@ import os
 import threading
 from dataclasses import dataclass, field, replace
 
-from hybridml.engine.apply_events import COMPARE, Change
+from hybridml.engine.apply_events import COMPARE, Change, Completed
 from hybridml.engine.apply_expected import INSTALL, Expected
 from hybridml.engine.apply_gate import Gate
 from hybridml.engine.apply_options import changed_paths, seconds, touched, without_ignored
@@ -81,8 +81,9 @@ class ApplyResolver:
                 raise ResourceError(f"{read.urn}: there is no {read.type} with the id {read.id!r}")
             self.seen.add(read.urn)
             found = self._ledger.find([read.urn])
-            self._ledger.put(found[0] if found else self._ledger.new_key(), replace(asked, outputs=made.outputs))
-            self.steps.journalist.count(read.urn, "same")
+            known = replace(asked, outputs=made.outputs)
+            self._ledger.put(found[0] if found else self._ledger.new_key(), known)
+            self.steps.journalist.count(read.urn, "same", after=known)
             return Outcome(id=made.id, outputs=made.outputs)
 
     def invoke(self, invocation: Invocation) -> Properties | None:
@@ -102,7 +103,9 @@ class ApplyResolver:
             found = self._ledger.find([urn])
             if found is not None and self.selection.covers(urn, found[1].type):
                 outputs = self._known_outputs(outputs, found[1].outputs)
-                self._ledger.put(found[0], replace(found[1], outputs=outputs))
+                finished = replace(found[1], outputs=outputs)
+                self._ledger.put(found[0], finished)
+                self.steps.journalist.say(Completed(state=finished))
                 if not found[1].parent:
                     self.outputs = outputs
 
@@ -122,7 +125,7 @@ class ApplyResolver:
         if known.urn != registration.urn:
             self._recorded_as[registration.urn] = known.urn
             self.seen.add(known.urn)
-        self.steps.journalist.count(known.urn, "same")
+        self.steps.journalist.count(known.urn, "same", before=known, after=known)
         return _outcome(known)
 
     def _met(self, wanted: ResourceState) -> ResourceState:
@@ -165,7 +168,7 @@ class ApplyResolver:
         known = found[1] if found else None
         kept = replace(wanted, outputs=known.outputs if known else {})
         self._ledger.put(found[0] if found else self._ledger.new_key(), kept)
-        self.steps.journalist.count(registration.urn, "same" if known else "create")
+        self.steps.journalist.count(registration.urn, "same" if known else "create", before=known, after=kept)
         return Outcome()
 
     def _resource(self, registration: Registration, found: tuple[int, ResourceState] | None) -> ResourceState:
@@ -180,7 +183,7 @@ class ApplyResolver:
             return self._import(registration, wanted)
         change: Change = "replace" if registration.urn in self._deleted_first else "create"
         created = self.steps.create(wanted)
-        self.steps.journalist.count(registration.urn, change)
+        self.steps.journalist.count(registration.urn, change, after=created)
         return created
 
     def _import(self, registration: Registration, wanted: ResourceState) -> ResourceState:
@@ -211,14 +214,14 @@ class ApplyResolver:
         if verdict.changed or known.init_errors:
             why = (changes, properties)
             updated = self.steps.update(key, known, new, ignore=options.ignore_changes, why=why)
-            self.steps.journalist.count(registration.urn, "update")
+            self.steps.journalist.count(registration.urn, "update", before=known, after=updated)
             return updated
         return self._keep(key, known, new)
 
     def _keep(self, key: int, known: ResourceState, new: ResourceState) -> ResourceState:
         kept = replace(new, id=known.id, outputs=known.outputs, created=known.created, modified=known.modified)
         self._ledger.put(key, kept)
-        self.steps.journalist.count(new.urn, "same")
+        self.steps.journalist.count(new.urn, "same", before=known, after=kept)
         return kept
 
     def _replace(
@@ -236,7 +239,7 @@ class ApplyResolver:
         if verdict.delete_first if said is None else said:
             self._delete_first(key, known)
         created = self.steps.create(wanted, why=(verdict.replaces, properties))
-        self.steps.journalist.count(registration.urn, "replace")
+        self.steps.journalist.count(registration.urn, "replace", before=known, after=created)
         return created
 
     def _delete_first(self, key: int, known: ResourceState) -> None:

@@ -46,7 +46,7 @@ class Steps:
         return self._create(key, checked, provider, why or _NO_REASON)
 
     def _create(self, key: int, checked: ResourceState, provider: Provider, why: Why) -> ResourceState:
-        with self.journalist.step(checked.urn, "create", *why), self._framed(key, checked):
+        with self.journalist.step(checked.urn, "create", *why, after=checked), self._framed(key, checked):
             made = provider.create(checked)
             if not made.id:
                 raise ResourceError(f"{checked.urn}: plugin {provider.package} created it without an id")
@@ -69,7 +69,7 @@ class Steps:
     def _update(
         self, key: int, old: ResourceState, new: ResourceState, *, ignore: tuple[str, ...], why: Why
     ) -> ResourceState:
-        with self.journalist.step(new.urn, "update", *why), self._framed(key, new):
+        with self.journalist.step(new.urn, "update", *why, before=old, after=new), self._framed(key, new):
             made = self.provider_of(new).update(old, new, ignore=ignore)
         return self._end(key, new, made)
 
@@ -83,7 +83,7 @@ class Steps:
             return
         provider = self.provider_of(resource)
         self.ledger.begin(key, "delete", resource)
-        with self.journalist.step(resource.urn, "delete"), self._framed(key, resource):
+        with self.journalist.step(resource.urn, "delete", before=resource), self._framed(key, resource):
             provider.delete(resource)
         self.ledger.end(key, None)
 
