@@ -99,8 +99,7 @@ def replica(directory: Path, position: int) -> Path:
     """A supervised replica; all but the first begin paused."""
     folder = directory / f"r{position}"
     folder.mkdir()
-    if position:
-        processes.pause(folder)
+    processes.scale(folder, paused=position > 0)
     program = [sys.executable, "-m", "uvicorn", "replica:application", "--app-dir", str(Path(__file__).parent)]
     options = [
         "--uds",

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def supervised(run: Path, **more: object) -> Path:
     folder.mkdir(parents=True)
     argv = [sys.executable, "-S", SERVICE, "replica/socket"]
     task = {"argv": argv, "cwd": str(run), "env": {}, "socket": str(folder / "socket"), "pause_delay": 0.3} | more
+    processes.scale(folder, paused=False)
     processes.launch(folder, Task(**task))  # type: ignore[arg-type]
     eventually(lambda: answers(folder))
     return folder
@@ -158,12 +160,35 @@ def test_a_service_that_is_no_longer_scaled_is_resumed(engine: Engine, run: Path
     assert (answers(folder), after["pid"], (folder / PAUSED).exists()) == (True, state["pid"], False)
 
 
+def test_a_scaler_that_still_lives_does_not_pause_an_ordinary_service(engine: Engine, run: Path) -> None:
+    """The scaler of an endpoint that no longer scales goes last; what it wants meanwhile does not count."""
+    before = engine.check("HostService", asked(run, scaled=True, beginsPaused=True))
+    state = started(engine, before)
+    folder, done = instance(run, state), threading.Event()
+
+    def want() -> None:
+        while not done.wait(0.001):
+            processes.pause(folder)
+
+    wanting = threading.Thread(target=want)
+    wanting.start()
+    try:
+        engine.update("HostService", state, engine.check("HostService", asked(run), olds=before, seed=b"other"))
+        assert (phase(folder), answers(folder), processes.paused(folder)) == ("running", True, False)
+    finally:
+        done.set()
+        wanting.join()
+
+
 def test_an_ordinary_service_that_is_paused_has_drifted(engine: Engine, run: Path) -> None:
     """A pause that nobody's scaler asked for is repaired by the next update."""
     inputs = engine.check("HostService", asked(run))
     state = started(engine, inputs)
     folder = instance(run, state)
     processes.pause(folder)
+    assert not processes.paused(folder)
+    (folder / PAUSED).touch()
+    processes.nudge(folder)
     eventually(lambda: phase(folder) == "pausing")
 
     assert list(engine.diff("HostService", state, inputs, inputs).diffs) == ["pid"]

@@ -57,8 +57,7 @@ def replicas(run: Path, name: str, running: int, of: int = 4) -> tuple[str, ...]
     """Folders as supervisors would have them, the first ones not paused."""
     for position in range(of):
         (run / f"{name}-{position}").mkdir(parents=True)
-        if position >= running:
-            processes.pause(run / f"{name}-{position}")
+        processes.scale(run / f"{name}-{position}", paused=position >= running)
     return tuple(f"{name}-{position}" for position in range(of))
 
 

@@ -23,6 +23,7 @@ from hybridml.provider import supervisor
 from hybridml.provider.files import remove
 
 _POLL = 0.02
+_SCALED = "scaled"
 _BEYOND_GRACE = 20.0
 _LISTENING = "0A"
 
@@ -108,16 +109,34 @@ def launch(folder: Path, task: supervisor.Task) -> subprocess.Popen[bytes]:
     return process
 
 
+def scale(folder: Path, *, paused: bool) -> None:
+    """Let a scaler pause and resume what runs in `folder`; one that may already is left as it is."""
+    if not any((folder / name).exists() for name in (_SCALED, supervisor.PAUSED)):
+        (folder / (supervisor.PAUSED if paused else _SCALED)).touch(mode=0o600)
+
+
+def unscale(folder: Path) -> None:
+    """Let what is in `folder` run, whatever a scaler that still lives wants of it."""
+    while any((folder / name).exists() for name in (_SCALED, supervisor.PAUSED)):
+        for name in (_SCALED, supervisor.PAUSED):
+            (folder / name).unlink(missing_ok=True)
+        nudge(folder)
+
+
 def pause(folder: Path) -> None:
-    """Let the supervisor of `folder` stop its child, now or whenever it is started; its requests go elsewhere first."""
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(folder / supervisor.PAUSED, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    """Let the supervisor of `folder` stop its child; nothing happens where a scaler has no say.
+
+    Who may be paused has a file that says so, and it is renamed: nobody is paused who has just become an ordinary one.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        (folder / _SCALED).rename(folder / supervisor.PAUSED)
     nudge(folder)
 
 
 def resume(folder: Path) -> None:
     """Let the supervisor of `folder` start its child again."""
-    (folder / supervisor.PAUSED).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / supervisor.PAUSED).rename(folder / _SCALED)
     nudge(folder)
 
 

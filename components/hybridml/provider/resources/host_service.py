@@ -154,11 +154,13 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
         """Start the service, or adopt it when it already runs, and wait until it is ready, or has its pause."""
         folder = _folder(inputs)
         adopted = processes.held(folder)
-        if processes.paused(folder) and not inputs.scaled:
-            processes.resume(folder)
         try:
             if not adopted:
                 _launch(folder, inputs)
+            elif inputs.scaled:
+                processes.scale(folder, paused=False)
+            else:
+                processes.unscale(folder)
             return _state(inputs, self._wait(folder, inputs))
         except (ResourceError, OSError):
             if not adopted or not (folder / _READY).exists():
@@ -220,8 +222,10 @@ def _launch(folder: Path, inputs: HostServiceInputs) -> None:
         processes.require_free_port(inputs.port)
     make_folder(folder)
     (folder / _READY).unlink(missing_ok=True)
-    if inputs.begins_paused and processes.status(folder) is None:  # a later start finds it as its scaler left it
-        processes.pause(folder)
+    if inputs.scaled:  # a later start finds it as its scaler left it
+        processes.scale(folder, paused=inputs.begins_paused and processes.status(folder) is None)
+    else:
+        processes.unscale(folder)
     places = {"{socket}": relative, "{instance}": inputs.instance}
     task = Task(
         argv=[_fill(text, places) for text in inputs.argv],
