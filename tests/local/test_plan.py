@@ -15,7 +15,11 @@ def test_every_served_version_is_stored_by_digest(plan_of: PlanOf) -> None:
     """The versions that traffic names are copied with the digest that was asked for; the others are left alone."""
     planned = plan_of()
 
-    assert planned.names("HostFile") == ["churn-artifacts-3-33333333", "churn-artifacts-4-44444444", "churn-proxy-bootstrap"]
+    assert planned.names("HostFile") == [
+        "churn-artifacts-3-33333333",
+        "churn-artifacts-4-44444444",
+        "churn-proxy-bootstrap",
+    ]
     assert planned.one("churn-artifacts-4-44444444").inputs == {
         "path": str(planned.root / ".hybridml/local/artifacts/churn/4-44444444"),
         "source": str(planned.root / "models/4"),
@@ -35,7 +39,9 @@ def test_every_version_has_its_replicas_on_sockets(plan_of: PlanOf) -> None:
     assert server.inputs["argv"][0] == sys.executable
     assert server.inputs["argv"][2:5] == ["uvicorn", "--factory", "hybridml.jobs.serve:application"]
     assert server.inputs["argv"][5:7] == ["--uds", "{socket}"]
-    assert server.inputs["env"]["__pyfunc_model_path__"] == str(planned.root / ".hybridml/local/artifacts/churn/3-33333333")
+    assert server.inputs["env"]["__pyfunc_model_path__"] == str(
+        planned.root / ".hybridml/local/artifacts/churn/3-33333333"
+    )
     assert server.inputs["health"] == {"path": "/ping"}
     assert server.inputs["triggers"]["artifact"]
 
@@ -67,15 +73,26 @@ def test_servers_come_before_traffic_and_traffic_before_the_proxy(plan_of: PlanO
 
 def test_traffic_is_what_the_specification_says(plan_of: PlanOf) -> None:
     """Weights, header route, shadow and callers arrive in Envoy's routes; every server in its clusters."""
-    config = plan_of().one("churn-proxy-config").inputs
+    rollout = plan_of().one("churn-proxy-config").inputs
+    config = rollout["envoy"]
 
     (host,) = json.loads(config["routes"])[0]["virtual_hosts"]
     clusters = {
         each["name"]: each["load_assignment"]["endpoints"][0]["lb_endpoints"] for each in json.loads(config["clusters"])
     }
 
-    assert [route["name"] for route in host["routes"]] == ["header-4-0", "split", "ping"]
-    assert {name: len(servers) for name, servers in clusters.items()} == {"version-3": 2, "version-4": 2, "shadow-4": 2}
+    assert [route["name"] for route in host["routes"]] == ["header-4-0", "split", "ping", "only-post", "only-get"]
+    assert {name: len(servers) for name, servers in clusters.items()} == {
+        "direct-3-33333333": 2,
+        "direct-4-44444444": 2,
+        "shadow-4-44444444": 2,
+        "version-3-33333333": 2,
+        "version-4-44444444": 2,
+    }
+    assert rollout["variants"] == {
+        "champion": {"version": "3", "revision": "3-33333333", "weight": 90},
+        "challenger": {"version": "4", "revision": "4-44444444", "weight": 10},
+    }
     assert "scoring-clients" in json.dumps(host["typed_per_filter_config"])
 
 
@@ -108,7 +125,7 @@ def test_what_callers_need_is_exported(plan_of: PlanOf) -> None:
     endpoint = plan_of().plan.to_json()["outputs"]["endpoints"]["churn"]
 
     assert endpoint["target"] == "local"
-    assert {"url", "authentication", "versions", "example", "log", "admin"} <= set(endpoint)
+    assert {"url", "authentication", "versions", "example", "log", "admin", "rollout"} <= set(endpoint)
     assert endpoint["authentication"]["scheme"] == "jwt"
     assert endpoint["authentication"]["issuer"] == "hybridml"
     assert endpoint["authentication"]["audience"] == "churn"

@@ -50,7 +50,7 @@ def test_the_local_stack_is_one_platform(project: Path) -> None:
         "ModelEndpoint": 2,
         "ArtifactStore": 2,
         "Proxy": 2,
-        "EnvoyConfig": 2,
+        "GuardedRollout": 2,
         "ModelVersion": 3,
         "HostFile": 3 + 2,
         "HostService": 3 + 2 + 1,

@@ -32,13 +32,13 @@ def planned(project: Project) -> Plan:
 def check_local(project: Project) -> None:
     """Every endpoint has its servers, and a proxy whose clusters are those that its routes name."""
     made = planned(project)
-    configs = [each for each in made.resources if each.type == "hybridml:index:EnvoyConfig"]
+    configs = [each for each in made.resources if each.type == "hybridml:index:GuardedRollout"]
     assert len(configs) == len(project.endpoints)
     for config in configs:
-        clusters = {cluster["name"] for cluster in json.loads(str(config.inputs["clusters"]))}
-        routes = json.dumps(json.loads(str(config.inputs["routes"])))
+        clusters = {cluster["name"] for cluster in json.loads(str(config.inputs["envoy"]["clusters"]))}
+        routes = json.dumps(json.loads(str(config.inputs["envoy"]["routes"])))
         assert clusters
-        assert all(f'"{name}"' in routes or name.startswith("version-") for name in clusters)
+        assert all(f'"{name}"' in routes or name.startswith(("version-", "direct-")) for name in clusters)
 
 
 def check_any(project: Project) -> None:

@@ -19,7 +19,8 @@ class Engine:
     """What an engine asks a provider, with plain values; secrets and unknowns as `wire` has them."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.insecure_channel(address)
+        limits = [("grpc.max_metadata_size", 16 << 20), ("grpc.absolute_max_metadata_size", 16 << 20)]
+        self._channel = grpc.insecure_channel(address, options=limits)
         self.stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
     def close(self) -> None:

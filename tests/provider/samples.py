@@ -5,10 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hybridml.rollout.plan import Gates, RolloutPlan
+from hybridml.spec.vocabulary import Strategy
+
 SHA = "0" * 64
 LABELS = {"owner": "team-growth"}
 ROUTES = json.dumps([{"name": "endpoint"}])
 CLUSTERS = json.dumps([{"name": "version-3"}])
+SERVING = {"champion": {"version": "3", "revision": "3-00000000", "weight": 100}}
+POLICY = json.dumps(
+    RolloutPlan(
+        strategy=Strategy.CANARY,
+        steps=(10.0, 50.0),
+        interval=2.0,
+        bake=20.0,
+        max_bake=60.0,
+        min_requests=50,
+        gates=Gates(error_rate=0.01),
+    ).to_mapping()
+)
 VARIANT = {
     "name": "champion",
     "model": "projects/acme-ml/locations/europe-west3/models/1",
@@ -21,7 +36,13 @@ VARIANT = {
 }
 
 INPUTS: dict[str, dict[str, Any]] = {
-    "EnvoyConfig": {"directory": "/w", "clusters": CLUSTERS, "routes": ROUTES, "admin": "/a", "timeout": "5s"},
+    "GuardedRollout": {
+        "folder": "/nowhere/rollout",
+        "endpoint": "churn",
+        "variants": SERVING,
+        "policy": POLICY,
+        "envoy": {"directory": "/w", "clusters": CLUSTERS, "routes": ROUTES, "admin": "/a", "timeout": "5s"},
+    },
     "HostFile": {"path": "/nowhere/file", "content": "text", "mode": "0640"},
     "HostJob": {
         "argv": ["program", "argument"],
@@ -84,7 +105,7 @@ INPUTS: dict[str, dict[str, Any]] = {
 }
 
 COMPUTED: dict[str, dict[str, Any]] = {
-    "EnvoyConfig": {"version": "v"},
+    "GuardedRollout": {"serving": SERVING, "version": "v", "verdict": "at-once", "report": "{}"},
     "HostFile": {"sha256": SHA},
     "HostJob": {"exitStatus": 0, "log": "/nowhere/run/i/log", "finished": "2026-01-01T00:00:00+00:00"},
     "HostKey": {"kid": "k", "jwks": "{}"},

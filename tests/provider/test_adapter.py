@@ -136,7 +136,7 @@ def test_a_preview_knows_what_is_asked_for(engine: Engine, kind: str) -> None:
     _, preview = engine.create(kind, engine.check(kind, INPUTS[kind]), preview=True)
 
     assert {key for key, value in preview.items() if value is UNKNOWN} == {
-        "EnvoyConfig": set(),
+        "GuardedRollout": {"verdict", "report"},
         "HostFile": set(),
         "HostJob": {"instance", "log", "finished"},
         "HostKey": {"kid", "jwks"},

@@ -155,11 +155,15 @@ class Stage:
         write()
         self.wait_until(f"{subscription}.update_success", before + 1)
 
-    def write_bootstrap(self) -> None:
-        """The bootstrap of this stage's port and key."""
+    def write_bootstrap(self, watched: str = ".") -> None:
+        """The bootstrap of this stage's port and key; clusters and routes are read from the folder `watched`."""
         authentication = Authentication(issuer=ISSUER, audience=AUDIENCE, jwks=self.signer.jwks())
         listener = Listener(
-            endpoint=AUDIENCE, port=self.port, admin_socket="admin.sock", directory=".", authentication=authentication
+            endpoint=AUDIENCE,
+            port=self.port,
+            admin_socket="admin.sock",
+            directory=watched,
+            authentication=authentication,
         )
         self._replace("bootstrap.json", to_json(bootstrap(listener)))
 
@@ -176,11 +180,15 @@ class Stage:
             process = subprocess.Popen([*argv, "--log-level", "warning"], cwd=self.directory, stdout=log, stderr=log)
         try:
             self.wait_until("listener_manager.workers_started", 1)
-            with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20) as client:
+            with self.running_client() as client:
                 yield client
         finally:
             process.terminate()
             process.wait(20)
+
+    def running_client(self) -> httpx.Client:
+        """A client of the running Envoy, not authenticated by itself."""
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
 
     def admin(self, path: str) -> str:
         """One answer of the admin interface."""

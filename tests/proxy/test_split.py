@@ -83,6 +83,15 @@ def test_a_changed_weight_moves_nothing_step_by_step() -> None:
     assert [part.units for part in shares(before, after, 0)] == [500_000, 500_000]
 
 
+def test_what_was_in_charge_has_nothing_to_prove() -> None:
+    """Champion and challenger change places: the new champion moves step by step, the old one at once."""
+    before = {"champion": variant("3", 90), "challenger": variant("4", 10)}
+    after = {"champion": variant("4", 90), "challenger": variant("3", 10)}
+
+    assert moving(before, after) == {"champion": before["champion"]}
+    assert [(part.revision, part.units) for part in shares(before, after, 10)] == [("3-a", 910_000), ("4-a", 90_000)]
+
+
 def test_a_new_variant_takes_its_share_from_the_champion() -> None:
     """A challenger that was not there before begins with nothing; what it is to have, the champion answers."""
     before, after = {"champion": variant("3", 100)}, {"champion": variant("3", 80), "challenger": variant("4", 20)}

@@ -34,6 +34,8 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 """How long a plugin may take to end when asked to."""
 _LOG_TAIL = 20
+_METADATA_BYTES = 16 << 20
+"""What a plugin may say of a resource that exists but does not work: that travels in a header, Pulumi's limit holds."""
 _PORTS = 65536
 _SHOWN = 200
 """Characters of what a plugin said in place of a port."""
@@ -128,7 +130,12 @@ class Plugin:
         """Wait until the plugin listens, shake hands and configure it."""
         self._channel = grpc.insecure_channel(
             f"127.0.0.1:{self._wait_for_port()}",
-            options=[("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0)],
+            options=[
+                ("grpc.max_receive_message_length", -1),
+                ("grpc.max_metadata_size", _METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+                ("grpc.enable_http_proxy", 0),
+            ],
         )
         stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         provider = Provider(self.package, stub, obituary=self._obituary)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from hybridml import __version__
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, Refused, ResourceError
 from hybridml.provider.outputs import foreseen, mark_inputs, mark_outputs, observed_inputs
-from hybridml.provider.resource import Changes, Context, Resource
+from hybridml.provider.resource import Changes, Context, HalfMade, Resource
 from hybridml.provider.shape import Failure, properties, read, write
 from hybridml.provider.unknown import UNKNOWN
 from hybridml.provider.wire import decode, encode, reveal, secret_texts
@@ -25,6 +25,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 AnyResource = Resource[Any, Any]
 
 _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (HalfMade, grpc.StatusCode.UNKNOWN),
     (ConfigurationError, grpc.StatusCode.INVALID_ARGUMENT),
     (ResourceError, grpc.StatusCode.FAILED_PRECONDITION),
     (HybridMLError, grpc.StatusCode.UNKNOWN),
@@ -32,6 +33,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
 )
 _SHORTEST_SECRET = 4
 """Shorter secrets are not cut out of messages: half the words would go with them."""
+_DETAILS = "grpc-status-details-bin"
 _SENT = ("news", "olds", "old_inputs", "properties", "inputs")
 
 
@@ -43,7 +45,10 @@ def _answering(verb: Verb) -> Verb:
         try:
             return verb(self, request, context)
         except Exception as error:
-            context.abort(_code(error), _message(error, request))
+            code, message = _code(error), _message(error, request)
+            if isinstance(error, HalfMade):
+                context.set_trailing_metadata(((_DETAILS, self._half_made(error, request, message)),))
+            context.abort(code, message)
 
     return answer  # type: ignore[return-value]
 
@@ -171,6 +176,20 @@ class Adapter(provider_pb2_grpc.ResourceProviderServicer):
         resource = self._resource(request.urn)
         resource.delete(_state(resource, reveal(decode(request.properties))))
         return empty_pb2.Empty()
+
+    def _half_made(self, error: HalfMade, request: Any, message: str) -> bytes:
+        """The status that records a resource which exists but is not what was asked for."""
+        resource = self._resource(request.urn)
+        sent = decode(request.news if hasattr(request, "news") else request.properties)
+        half = provider_pb2.ErrorResourceInitFailed(
+            id=resource.identity(error.state),
+            properties=encode(mark_outputs(resource, sent, write(error.state))),
+            reasons=[message],
+        )
+        detail = any_pb2.Any()
+        detail.Pack(half)
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[detail])
+        return bytes(status.SerializeToString())
 
     def _resource(self, urn: str) -> AnyResource:
         token = urn.split("::")[2].rsplit("$", 1)[-1]

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
-from hybridml.errors import Refused
+from hybridml.errors import Refused, ResourceError
 from hybridml.provider.shape import Failure, camel, read, write
 from hybridml.provider.unknown import NotKnownYet, holds_unknown, same
 
@@ -44,6 +44,14 @@ class Changes:
     delete_before_replace: bool
     drifted: frozenset[str] = frozenset()
     """Outputs whose reality is not what the state says."""
+
+
+class HalfMade(ResourceError):  # noqa: N818 - says what happened
+    """A resource exists but is not what was asked for; its state is recorded, and the next run tries again."""
+
+    def __init__(self, message: str, *, state: Any) -> None:
+        super().__init__(message)
+        self.state = state
 
 
 class Resource(Generic[I, S]):

@@ -46,12 +46,14 @@ Variants = Mapping[str, ServedVariant]
 def moving(before: Variants, after: Variants) -> dict[str, ServedVariant | None]:
     """The variants whose revision changes, with what answers for each until it has moved; None when nobody can.
 
-    A variant that was not there before takes its share from the champion, step by step as well.
+    A variant that was not there before takes its share from the champion, step by step as well. What the champion
+    served before has nothing to prove: where another variant takes it over, that one moves at once.
     """
+    champion = before.get("champion")
     return {
-        name: before.get(name) or before.get("champion")
+        name: before.get(name) or champion
         for name, variant in after.items()
-        if variant.weight and (name not in before or before[name].revision != variant.revision)
+        if variant.weight and variant.revision not in {each.revision for each in (before.get(name), champion) if each}
     }
 
 

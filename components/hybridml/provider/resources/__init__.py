@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hybridml.provider.resource import Resource
-from hybridml.provider.resources.envoy_config import EnvoyConfig
+from hybridml.provider.resources.guarded_rollout import GuardedRollout
 from hybridml.provider.resources.host_file import HostFile
 from hybridml.provider.resources.host_job import HostJob
 from hybridml.provider.resources.host_key import HostKey
@@ -16,7 +16,7 @@ from hybridml.provider.resources.sagemaker_deployment import SageMakerDeployment
 from hybridml.provider.resources.vertex import VertexDeployment, VertexModel
 
 _ALL: tuple[type[Resource[Any, Any]], ...] = (
-    EnvoyConfig,
+    GuardedRollout,
     HostFile,
     HostJob,
     HostKey,

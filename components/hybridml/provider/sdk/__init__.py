@@ -16,8 +16,6 @@ from hybridml.provider.sdk.cloud import (
     VertexModelArgs,
 )
 from hybridml.provider.sdk.host import (
-    EnvoyConfig,
-    EnvoyConfigArgs,
     HealthArgs,
     HostFile,
     HostFileArgs,
@@ -30,12 +28,14 @@ from hybridml.provider.sdk.host import (
     ModelVersion,
     ModelVersionArgs,
 )
+from hybridml.provider.sdk.rollout import EnvoyProxyArgs, GuardedRollout, GuardedRolloutArgs, ServedVariantArgs
 
 __all__ = [
     "DeployedModelArgs",
     "DeploymentPolicyArgs",
-    "EnvoyConfig",
-    "EnvoyConfigArgs",
+    "EnvoyProxyArgs",
+    "GuardedRollout",
+    "GuardedRolloutArgs",
     "HealthArgs",
     "HostFile",
     "HostFileArgs",
@@ -49,6 +49,7 @@ __all__ = [
     "ModelVersionArgs",
     "SageMakerDeployment",
     "SageMakerDeploymentArgs",
+    "ServedVariantArgs",
     "VertexContainerArgs",
     "VertexDeployment",
     "VertexDeploymentArgs",

@@ -1,4 +1,4 @@
-"""Files, keys, processes, proxy configuration and registry entries of one machine, as a program writes them down."""
+"""Files, keys, processes and registry entries of one machine, as a program writes them down."""
 
 from collections.abc import Mapping, Sequence
 
@@ -217,45 +217,6 @@ class HostKey(OwnResource):
     """The public key as a JSON Web Key Set."""
 
     def __init__(self, name: str, args: HostKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, args, opts)
-
-
-@arguments
-class EnvoyConfigArgs:
-    """What a running Envoy is asked to serve, through files that it watches."""
-
-    directory: pulumi.Input[str]
-    """Watched folder; `clusters.json` and `routes.json` are renamed into place there."""
-    clusters: pulumi.Input[str]
-    """JSON list of `envoy.config.cluster.v3.Cluster`."""
-    routes: pulumi.Input[str]
-    """JSON list of `envoy.config.route.v3.RouteConfiguration`."""
-    admin: pulumi.Input[str] | None = None
-    """Unix socket of Envoy's admin interface; each step is confirmed there when Envoy runs."""
-    timeout: pulumi.Input[str] | None = None
-    """How long Envoy may take to accept one step, `15s` by default."""
-
-
-class EnvoyConfig(OwnResource):
-    """Clusters and routes of one Envoy, changed without losing a request.
-
-    Order: clusters old and new, then routes, then clusters new. What Envoy rejects is taken back and fails the run.
-    """
-
-    directory: pulumi.Output[str]
-    """Watched folder."""
-    clusters: pulumi.Output[str]
-    """JSON list of clusters."""
-    routes: pulumi.Output[str]
-    """JSON list of route configurations."""
-    admin: pulumi.Output[str | None]
-    """Unix socket of Envoy's admin interface."""
-    timeout: pulumi.Output[str]
-    """How long Envoy may take to accept one step."""
-    version: pulumi.Output[str]
-    """Digest of clusters and routes, the `version_info` that Envoy reports."""
-
-    def __init__(self, name: str, args: EnvoyConfigArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, args, opts)
 
 

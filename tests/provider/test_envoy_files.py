@@ -1,4 +1,4 @@
-"""`EnvoyConfig` against a real Envoy: routes move without losing a request, and a refused change changes nothing."""
+"""The files of a real Envoy: routes move without losing a request, and a refused change changes nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ import pytest
 from hybridml.provider import processes
 from hybridml.provider.http_local import get
 from hybridml.provider.tokens import mint
+from hybridml.rollout.plan import Gates, RolloutPlan
+from hybridml.spec.vocabulary import Strategy
 
 from .conftest import Engine
+from .samples import INPUTS
 
 ENVOY = shutil.which("envoy", path=str(Path(sys.executable).parent)) or "envoy"
 SERVICE = str(Path(__file__).parent / "service.py")
@@ -89,6 +92,28 @@ def bootstrap(port: int, jwks: str) -> dict[str, Any]:
     }
 
 
+AT_ONCE = RolloutPlan(
+    strategy=Strategy.ALL_AT_ONCE, steps=(), interval=1, bake=1, max_bake=1, min_requests=1, gates=Gates()
+)
+
+
+def asked(engine: Engine, folder: Path, version: str, **more: Any) -> dict[str, Any]:
+    """Checked inputs that serve `version` at once."""
+    envoy = {
+        "directory": str(folder / "watched"),
+        "admin": str(folder / "admin.sock"),
+        "routes": json.dumps(routes(version)),
+    }
+    inputs = {
+        "folder": str(folder / "rollout"),
+        "endpoint": "churn",
+        "variants": {"champion": {"version": version, "revision": version, "weight": 100}},
+        "policy": json.dumps(AT_ONCE.to_mapping()),
+        "envoy": {**envoy, **more},
+    }
+    return engine.check("GuardedRollout", inputs)
+
+
 class Proxy:
     """An Envoy with two versions behind it, all of them `HostService`s."""
 
@@ -115,19 +140,11 @@ class Proxy:
         return str(state["socketPath"])
 
     def asked(self, version: str, **more: Any) -> dict[str, Any]:
-        return self.engine.check(
-            "EnvoyConfig",
-            {
-                "directory": str(self.folder / "watched"),
-                "admin": str(self.folder / "admin.sock"),
-                "clusters": json.dumps([cluster(version, self.sockets[version])]),
-                "routes": json.dumps(routes(version)),
-                **more,
-            },
-        )
+        clusters = json.dumps([cluster(version, self.sockets[version])])
+        return asked(self.engine, self.folder, version, **{"clusters": clusters, **more})
 
     def configure(self, version: str, **more: Any) -> dict[str, Any]:
-        return self.engine.create("EnvoyConfig", self.asked(version, **more))[1]
+        return self.engine.create("GuardedRollout", self.asked(version, **more))[1]
 
     def ask(self, token: str | None = "minted") -> tuple[int, str]:
         if token == "minted":
@@ -180,7 +197,7 @@ def test_forty_flips_under_load_lose_nothing(engine: Engine, folder: Path) -> No
         for number in range(40):
             version = "34"[number % 2 == 0]
             before = len(answers)
-            proxy.state = engine.update("EnvoyConfig", proxy.state, proxy.asked(version))
+            proxy.state = engine.update("GuardedRollout", proxy.state, proxy.asked(version))
             assert proxy.ask(token) == (200, version)
             while len(answers) == before:
                 time.sleep(0.005)
@@ -199,7 +216,7 @@ def test_a_refused_configuration_keeps_the_old_one(engine: Engine, folder: Path)
     before = {path.name: path.read_text() for path in (folder / "watched").iterdir()}
 
     with pytest.raises(grpc.RpcError) as error:
-        engine.update("EnvoyConfig", proxy.state, proxy.asked("4", routes=json.dumps(routes("nowhere"))))
+        engine.update("GuardedRollout", proxy.state, proxy.asked("4", routes=json.dumps(routes("nowhere"))))
     assert "Envoy refused" in refusal(error)
     assert "unknown cluster 'nowhere'" in refusal(error)
     assert {path.name: path.read_text() for path in (folder / "watched").iterdir()} == before
@@ -207,10 +224,10 @@ def test_a_refused_configuration_keeps_the_old_one(engine: Engine, folder: Path)
 
     broken = json.dumps([cluster("4", proxy.sockets["4"], connect_timeout="-1s")])
     with pytest.raises(grpc.RpcError, match=r"Envoy refused .*clusters\.json"):
-        engine.update("EnvoyConfig", proxy.state, proxy.asked("4", clusters=broken))
+        engine.update("GuardedRollout", proxy.state, proxy.asked("4", clusters=broken))
     assert proxy.ask() == (200, "3")
 
-    engine.update("EnvoyConfig", proxy.state, proxy.asked("4"))
+    engine.update("GuardedRollout", proxy.state, proxy.asked("4"))
     assert proxy.ask() == (200, "4")
     stats = get(folder / "admin.sock", "/clusters")[1]
     assert "4::" in stats
@@ -219,46 +236,54 @@ def test_a_refused_configuration_keeps_the_old_one(engine: Engine, folder: Path)
 
 def test_without_envoy_the_files_are_written(engine: Engine, tmp_path: Path) -> None:
     """Before Envoy starts, the files lie where it will look, readable by their owner alone."""
-    asked = {
-        "directory": str(tmp_path / "watched"),
-        "admin": str(tmp_path / "admin.sock"),
-        "clusters": json.dumps([cluster("3", "s")]),
-        "routes": json.dumps(routes("3")),
-    }
-    inputs = engine.check("EnvoyConfig", asked)
-    _, preview = engine.create("EnvoyConfig", inputs, preview=True)
-    identity, state = engine.create("EnvoyConfig", inputs)
+    inputs = asked(engine, tmp_path, "3", clusters=json.dumps([cluster("3", "s")]))
+    _, preview = engine.create("GuardedRollout", inputs, preview=True)
+    identity, state = engine.create("GuardedRollout", inputs)
 
     written = json.loads((tmp_path / "watched" / "clusters.json").read_text())
     assert written["resources"][0]["@type"] == "type.googleapis.com/envoy.config.cluster.v3.Cluster"
     assert [path.stat().st_mode & 0o777 for path in (tmp_path / "watched").iterdir()] == [0o600, 0o600]
-    assert (identity, preview) == (str(tmp_path / "watched"), state)
-    assert engine.diff("EnvoyConfig", state, inputs, inputs).changes == 1
+    assert identity == "churn"
+    assert {**preview, "verdict": "at-once", "report": "{}"} == state
+    assert engine.diff("GuardedRollout", state, inputs, inputs).changes == 1
 
     (tmp_path / "watched" / "routes.json").write_text("{}")
-    assert list(engine.diff("EnvoyConfig", state, inputs, inputs).diffs) == ["version"]
-    engine.delete("EnvoyConfig", state)
+    assert set(engine.diff("GuardedRollout", state, inputs, inputs).diffs) == {"serving", "version"}
+    engine.delete("GuardedRollout", state)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_watched_folder_is_another_resource(engine: Engine, tmp_path: Path) -> None:
+    """An Envoy that watches another folder is replaced, not changed."""
+    inputs = asked(engine, tmp_path, "3", clusters=json.dumps([cluster("3", "s")]))
+    _, state = engine.create("GuardedRollout", inputs)
+    moved = {**inputs, "envoy": {**inputs["envoy"], "directory": str(tmp_path / "elsewhere")}}
+
+    assert list(engine.diff("GuardedRollout", state, inputs, moved).replaces) == ["envoy"]
+    engine.delete("GuardedRollout", state)
 
 
 def test_configurations_are_checked_before_anything_is_written(engine: Engine) -> None:
     """Text that is not JSON, nameless clusters and a second route table are refused with their paths."""
-    bad = {"directory": "/w", "clusters": '[{"type": "STATIC"}]', "routes": "{", "timeout": "soon"}
+    envoy = {"directory": "/w", "clusters": '[{"type": "STATIC"}]', "routes": "{", "timeout": "soon"}
+    bad = {**INPUTS["GuardedRollout"], "envoy": envoy}
 
-    assert engine.failures("EnvoyConfig", bad) == {
-        "clusters": "must be a JSON list of objects that have a `name`",
-        "routes": "must be JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-        "timeout": "must be a whole number with a unit: 250ms, 10s, 2m, 1h, not 'soon'",
+    assert engine.failures("GuardedRollout", bad) == {
+        "envoy.clusters": "must be a JSON list of objects that have a `name`",
+        "envoy.routes": "must be JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        "envoy.timeout": "must be a whole number with a unit: 250ms, 10s, 2m, 1h, not 'soon'",
     }
-    two = json.dumps([{"name": "a"}, {"name": "b"}])
-    assert list(engine.failures("EnvoyConfig", {"directory": "/w", "clusters": "[]", "routes": two})) == ["routes"]
+    two = {**bad, "envoy": {"directory": "/w", "clusters": "[]", "routes": json.dumps([{"name": "a"}, {"name": "b"}])}}
+    assert list(engine.failures("GuardedRollout", two)) == ["envoy.routes"]
 
 
 def test_names_are_text_and_nesting_has_an_end(engine: Engine) -> None:
     """A name that is a number or an object, and JSON nested beyond reading, are named, not a traceback."""
     named = "must be a JSON list of objects that have a `name`"
     odd = {"directory": "/x", "clusters": '[{"name": {"a": 1}}]', "routes": '[{"name": 1}]'}
-    assert engine.failures("EnvoyConfig", odd) == {"clusters": named, "routes": named}
+    found = engine.failures("GuardedRollout", {**INPUTS["GuardedRollout"], "envoy": odd})
+    assert found == {"envoy.clusters": named, "envoy.routes": named}
 
-    deep = engine.failures("EnvoyConfig", {**odd, "clusters": "[" * 9999, "routes": '[{"name": "endpoint"}]'})
-    assert deep["clusters"].startswith("must be JSON")
+    deep = {**odd, "clusters": "[" * 9999, "routes": '[{"name": "endpoint"}]'}
+    found = engine.failures("GuardedRollout", {**INPUTS["GuardedRollout"], "envoy": deep})
+    assert found["envoy.clusters"].startswith("must be JSON")
