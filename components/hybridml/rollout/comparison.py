@@ -62,28 +62,29 @@ class Group:
         return tally.group()
 
 
+@dataclass
 class Tally:
-    """Answers of one version, counted as they come."""
+    """Counts answers as they come, so that a million of them need not be kept."""
 
-    def __init__(self) -> None:
-        self.requests = self._failures = 0
-        self._latency: Counter[float] = Counter()
-        self._classes: Counter[str] = Counter()
+    requests: int = 0
+    """How many were added."""
+    failures: int = 0
+    """How many of them failed."""
+    _latency: Counter[float] = field(default_factory=Counter)
+    _classes: Counter[str] = field(default_factory=Counter)
 
     def add(self, answer: Answer) -> None:
         """One more."""
         self.requests += 1
-        self._failures += answer.failed
+        self.failures += answer.failed
         self._classes.update(answer.classes)
         if answer.milliseconds is not None:
             self._latency[answer.milliseconds] += 1
 
     def group(self) -> Group:
-        """What they add up to; each latency is a bin that holds one value only."""
-        latency = dict(self._latency) | {
-            below: 0 for exact in self._latency if (below := math.nextafter(exact, 0.0)) not in self._latency
-        }
-        counts = Counts(requests=self.requests, failures=self._failures, latency=latency)
+        """What was added. Each latency is a bin that holds one value only, so an empty one stands right below it."""
+        gaps = {math.nextafter(exact, 0.0): 0 for exact in self._latency}
+        counts = Counts(requests=self.requests, failures=self.failures, latency=gaps | dict(self._latency))
         return Group(counts=counts, classes=dict(self._classes))
 
 
@@ -185,35 +186,35 @@ def compare_pairs(
     return tally.comparison(confidence, names)
 
 
+@dataclass
 class PairTally:
-    """Pairs of answers to the same requests, counted as they come."""
+    """Counts pairs as they come, so that a million of them need not be kept."""
 
-    def __init__(self) -> None:
-        self._sides = (Tally(), Tally())
-        self._failed: Counter[tuple[bool, bool]] = Counter()
-        self._rows: Counter[tuple[str, str]] = Counter()
+    _a: Tally = field(default_factory=Tally)
+    _b: Tally = field(default_factory=Tally)
+    _failed: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    _rows: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
     def requests(self) -> int:
-        """How many there are."""
-        return self._sides[0].requests
+        """How many were added."""
+        return self._a.requests
 
     def add(self, first: Answer, second: Answer) -> None:
-        """One more request, and what the two versions made of it."""
-        for tally, answer in zip(self._sides, (first, second), strict=True):
-            tally.add(answer)
+        """One more request, and what each version made of it."""
+        self._a.add(first)
+        self._b.add(second)
         self._failed[first.failed, second.failed] += 1
         if len(first.classes) == len(second.classes):
             self._rows.update(zip(first.classes, second.classes, strict=True))
 
     def comparison(self, confidence: float, names: tuple[str, str] = ("primary", "shadow")) -> Comparison:
-        """The report on them; see `compare_pairs`."""
+        """The report on what was added, as of `compare_pairs`."""
         alpha, rows = (1 - confidence) / _QUESTIONS, self._rows
-        a, b = (tally.group() for tally in self._sides)
-        words = (f"{names[1]} fails more", f"{names[1]} fails less")
+        failures = (f"{names[1]} fails more", f"{names[1]} fails less")
         measures = [
-            _discordant("failures", self._failed, True, alpha, words),
-            *_latencies(a.counts, b.counts, alpha, names[1]),
+            _discordant("failures", self._failed, True, alpha, failures),
+            *_latencies(self._a.group().counts, self._b.group().counts, alpha, names[1]),
         ]
         labels = _labels(*(Counter(pair[side] for pair in rows) for side in (0, 1)))
         for label in labels:
