@@ -42,7 +42,7 @@ class ModelEndpoint(pulumi.ComponentResource):
     """
 
     url: pulumi.Output[str]
-    """Address that takes POST requests in the MLflow scoring protocol."""
+    """Address that takes POST requests in the MLflow scoring protocol; empty for a batch, which nobody asks."""
     outputs: pulumi.Output[dict[str, Any]]
     """`url`, `target`, `authentication`, `versions` and what else the target has to say."""
 
@@ -55,7 +55,7 @@ class ModelEndpoint(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         foundation = args.foundation or find(target.kind).foundation(name, target, _alone(args), child)
         placed = foundation.endpoint(name, spec, child)
-        self.url = pulumi.Output.from_input(placed.url)
+        self.url = pulumi.Output.from_input("" if placed.url is None else placed.url)
         self.outputs = pulumi.Output.from_input(placed.exported())
         self.register_outputs({"url": self.url, "outputs": self.outputs})
 

@@ -9,6 +9,7 @@ from hybridml.spec import EndpointSpec
 from hybridml.targets.base import KEEPS, Promise, Refusal
 from hybridml.targets.local.promises import PROMISES, refusals
 
+BATCH: dict[str, Any] = {"mode": "batch", "batch": {"input": "in/*.csv", "output": "out"}}
 MINIMAL: dict[str, Any] = {
     "apiVersion": "hybridml/v1",
     "owner": "team",
@@ -43,12 +44,20 @@ def test_the_smallest_endpoint_is_kept() -> None:
     assert refusals("iris", spec()) == []
 
 
+def test_a_batch_is_kept() -> None:
+    """Files of this machine are predicted by a program of it."""
+    assert refusals("iris", spec(**BATCH)) == []
+
+
 @pytest.mark.parametrize(
     ("over", "path"),
     [
         ({"mode": "serverless"}, "iris.mode"),
         ({"mode": "async"}, "iris.mode"),
-        ({"mode": "batch"}, "iris.mode"),
+        ({**BATCH, "batch": {"input": "s3://data/x.csv", "output": "out"}}, "iris.batch.input"),
+        ({**BATCH, "batch": {"input": "in", "output": "gs://data/out"}}, "iris.batch.output"),
+        ({**BATCH, "capture": {"sample": 10}}, "iris.capture"),
+        ({**BATCH, "scaling": {"min": 2}}, "iris.scaling.max"),
         ({"runtime": {"kind": "triton"}}, "iris.runtime.kind"),
         ({"runtime": {"kind": "vllm"}}, "iris.runtime.kind"),
         ({"runtime": {"resources": {"gpu": {"count": 1}}}}, "iris.runtime.resources.gpu.count"),

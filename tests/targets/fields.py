@@ -49,6 +49,7 @@ _ROUTE = {"header": {"x-a": "b"}, "version": "4"}
 _ALONE = {"champion": {"weight": 100}, "challenger": None}
 _SHADOW = {**_ALONE, "shadow": {"version": "4", "sample": 20}}
 _SIGNED = {"key": "keys/models.pub"}
+_BATCH = {"mode": "batch", "traffic": _ALONE, "batch": {"input": "s3://data/churn/*.csv", "output": "s3://results/"}}
 _CANARY = {"strategy": "canary", "steps": [10]}
 _THIRD = {"5": {"artifact": {"uri": "models:/churn/5", "sha256": "5" * 64}}}
 
@@ -144,10 +145,20 @@ SPEC: Mapping[str, Change] = {
     "slo.error_rate": Change({"slo": {"error_rate": 0.01}}),
     "access.invokers": Change({"access": {"invokers": ["group:strangers"]}}),
     "mode": Change({"mode": "async"}),
+    "batch.input": Change({"batch": {"input": "s3://data/other/*.csv"}}, _BATCH),
+    "batch.output": Change({"batch": {"output": "s3://results/other/"}}, _BATCH),
+    "batch.format": Change({"batch": {"format": "jsonl"}}, _BATCH),
+    "batch.shard_rows": Change({"batch": {"shard_rows": 7}}, _BATCH),
+    "batch.schedule": Change({"batch": {"schedule": "0 3 * * *"}}, _BATCH),
+    "batch.timezone": Change({"batch": {"timezone": "Europe/Berlin"}}, _BATCH),
+    "batch.timeout": Change({"batch": {"timeout": "1h"}}, _BATCH),
     "instance": Change({"instance": "{instance}"}),
     "port": Change({"port": 8080}),
 }
 """Field of an endpoint to its change. `{image}` and `{instance}` stand for what the target's kind takes."""
+
+SWITCHED_ON_BY = {"batch": "mode"}
+"""Section of an endpoint to the field that switches it on; where that is refused, so is all of the section."""
 
 ELSEWHERE = {
     "name": "is the endpoint's identity: it is in every child's name",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hybridml.cli import deployed, output, place, progress, pulumi_engine
+from hybridml.cli import deployed, output, place, progress, pulumi_engine, stream
 from hybridml.cli.callers import curl, forget_curl
 from hybridml.cli.options import Engine, Format
 from hybridml.engine.selection import EVERYTHING, Targets
@@ -17,6 +18,7 @@ from hybridml.errors import ConfigurationError, HybridMLError, Problem, StateErr
 
 if TYPE_CHECKING:
     from hybridml.cli.place import Place
+    from hybridml.engine.apply_events import Progress
     from hybridml.engine.drift import Drift
 
 TARGETS = "hybridml:targets"
@@ -36,6 +38,8 @@ class Asked:
     engine: Engine | None = None
     yes: bool = False
     format_: Format = Format.TEXT
+    events: bool = False
+    """Whether stdout gets the events of the run instead of its result."""
     targets: Targets = EVERYTHING
 
 
@@ -52,7 +56,12 @@ def targets(patterns: list[str] | None, dependents: bool) -> Targets:
 
 def up(asked: Asked, *, refreshing: bool = False) -> int:
     """Makes what the stack describes and prints where it answers; the exit status."""
-    run = _Run.of(asked, asked.engine)
+    with stream.opened(asked.events, reading=refreshing) as events:
+        return _up(_Run.of(asked, asked.engine, events), refreshing)
+
+
+def _up(run: _Run, refreshing: bool) -> int:
+    asked = run.asked
     if run.engine is Engine.PULUMI:
         status = run.pulumi("up", ["--refresh"] if refreshing else [])
         return status or run.report({}, ())
@@ -60,7 +69,7 @@ def up(asked: Asked, *, refreshing: bool = False) -> int:
         run.ask("up", "Make these changes?")
     from hybridml.engine import apply
 
-    with progress.shown() as listener:
+    with run.shown() as listener:
         done = apply.up(
             run.here.project,
             run.stack,
@@ -75,7 +84,13 @@ def up(asked: Asked, *, refreshing: bool = False) -> int:
 
 def refresh(asked: Asked, *, preview_only: bool = False, expect_no_changes: bool = False) -> int:
     """Reads what there is, prints what is not as recorded, and records it unless told not to; the exit status."""
-    run = _Run.of(asked, asked.engine or _holder(asked))
+    with stream.opened(asked.events, reading=True) as events:
+        run = _Run.of(asked, asked.engine or _holder(asked), events)
+        return _refresh(run, preview_only=preview_only, expect_no_changes=expect_no_changes)
+
+
+def _refresh(run: _Run, *, preview_only: bool, expect_no_changes: bool) -> int:
+    asked = run.asked
     if run.engine is Engine.PULUMI:
         said = {"--preview-only": preview_only, "--expect-no-changes": expect_no_changes}
         return run.pulumi("refresh", [option for option, is_said in said.items() if is_said])
@@ -83,16 +98,18 @@ def refresh(asked: Asked, *, preview_only: bool = False, expect_no_changes: bool
         run.ask("refresh", "Record what is there?")
     from hybridml.engine import apply
 
-    with progress.shown() as listener:
+    with run.shown() as listener:
         found = apply.refresh(
             run.here.project,
             run.stack,
             state_dir=run.folder,
-            progress=progress.but_drift(listener),
+            progress=listener if run.events else progress.but_drift(listener),
             targets=asked.targets,
             record=not preview_only,
         )
-    if asked.format_ is Format.JSON:
+    if run.events:
+        pass
+    elif asked.format_ is Format.JSON:
         drift = [each.to_json() for each in found.drift]
         output.write(output.as_json({**run.document(found.changes), "recorded": not preview_only, "drift": drift}))
     else:
@@ -103,7 +120,12 @@ def refresh(asked: Asked, *, preview_only: bool = False, expect_no_changes: bool
 
 def destroy(asked: Asked) -> int:
     """Removes everything that the stack made, or what the targets name; the exit status."""
-    run = _Run.of(asked, asked.engine or _holder(asked))
+    with stream.opened(asked.events) as events:
+        return _destroy(_Run.of(asked, asked.engine or _holder(asked), events))
+
+
+def _destroy(run: _Run) -> int:
+    asked = run.asked
     changes: Mapping[Any, int] = {}
     status = 0
     if run.engine is Engine.PULUMI:
@@ -113,7 +135,7 @@ def destroy(asked: Asked) -> int:
             run.ask("destroy", run.removal)
         from hybridml.engine import apply
 
-        with progress.shown() as listener:
+        with run.shown() as listener:
             done = apply.destroy(
                 run.here.project, run.stack, state_dir=run.folder, progress=listener, targets=asked.targets
             )
@@ -121,7 +143,7 @@ def destroy(asked: Asked) -> int:
         output.say(_counted(changes, _WORDS))
     if status == 0 and not asked.targets:
         forget_curl(run.here, run.stack)
-    if status == 0 and asked.format_ is Format.JSON:
+    if status == 0 and asked.format_ is Format.JSON and not run.events:
         output.write(output.as_json(run.document(changes)))
     return status
 
@@ -140,9 +162,10 @@ class _Run:
     stack: str
     engine: Engine
     asked: Asked
+    events: stream.Stream | None
 
     @classmethod
-    def of(cls, asked: Asked, engine: Engine | None) -> _Run:
+    def of(cls, asked: Asked, engine: Engine | None, events: stream.Stream | None) -> _Run:
         here = place.find(asked.folder)
         name = here.one(asked.stack)
         chosen = engine or (Engine.EMBEDDED if _only_this_machine(here, name) else Engine.PULUMI)
@@ -152,7 +175,7 @@ class _Run:
                 f"The stack {name} is held by the {holder} engine, whose state is not empty; one stack never has two. "
                 f"Go on with it (--engine {holder}), or destroy it first: hybridml destroy -s {name} --engine {holder}"
             )
-        return cls(here, name, chosen, asked)
+        return cls(here, name, chosen, asked, events)
 
     @property
     def folder(self) -> Path:
@@ -169,18 +192,37 @@ class _Run:
     def pulumi(self, verb: Verb, options: list[str]) -> int:
         """Hands the stack to Pulumi, which speaks to the terminal itself."""
         said = [*options, *self.asked.targets.for_pulumi(), *(["--yes"] if self.asked.yes else [])]
+        if self.events:
+            return self.events.forward(lambda descriptor: self._stack.run(verb, said, descriptor))
+        return self._stack.run(verb, said)
+
+    @property
+    def _stack(self) -> pulumi_engine.Shared | pulumi_engine.Private:
         if not _only_this_machine(self.here, self.stack):
-            return pulumi_engine.Shared(root=self.here.root, stack=self.stack).run(verb, said)
-        private = pulumi_engine.Private(
+            return pulumi_engine.Shared(root=self.here.root, stack=self.stack)
+        return pulumi_engine.Private(
             root=self.here.root,
             project=self.here.project.name,
             stack=self.stack,
             config_file=self.here.project.stack_file(self.stack),
         )
-        return private.run(verb, said)
+
+    @contextmanager
+    def shown(self) -> Iterator[Progress]:
+        """A listener for what the embedded engine says, for as long as the block lasts."""
+        if self.events is None:
+            with progress.shown() as listener:
+                yield listener
+            return
+        from hybridml.engine.project import stack_config
+
+        self.events.begin(stack_config(self.here.project, self.stack))
+        yield self.events.listen
 
     def report(self, changes: Mapping[Any, int], drift: tuple[Drift, ...]) -> int:
         """Prints each endpoint's address, and on this machine how to ask it; the exit status."""
+        if self.events:
+            return 0
         found = deployed.find(self.here, self.stack)
         endpoints = found.endpoints if found else {}
         lines = {name: curl(self.here, self.stack, name, endpoint) for name, endpoint in sorted(endpoints.items())}
@@ -193,7 +235,9 @@ class _Run:
             if name != deployed.ENDPOINTS:
                 output.write(f"{name}: {value if isinstance(value, str) else json.dumps(value)}\n")
         for name, line in lines.items():
-            output.write(f"\n{name}: {endpoints[name].get('url')}\n{line}\n" if line else f"\n{name}: deployed\n")
+            where = endpoints[name].get("output")
+            told = f"predictions in {where}" if where else "deployed"
+            output.write(f"\n{name}: {endpoints[name].get('url')}\n{line}\n" if line else f"\n{name}: {told}\n")
         return 0
 
     def document(self, changes: Mapping[Any, int]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def invoke(
         known = ", ".join(sorted(found)) or "none"
         raise HybridMLError(f"There is no endpoint {endpoint!r} in the stack {name}; deployed are: {known}")
     outputs = found[endpoint]
+    if not outputs.get("url"):
+        raise Refused(f"The endpoint {endpoint} predicts files; its predictions lie in {outputs.get('output')}")
     sent = {
         "content-type": "application/json",
         **_headers(headers),

@@ -61,13 +61,14 @@ def _document(stack: str, found: Deployed, services: list[Service], healthy: boo
 
 
 def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, object]:
-    return {key: endpoint.get(key) for key in ("target", "url", "versions", "weights") if key in endpoint}
+    return {key: endpoint.get(key) for key in ("target", "url", "output", "versions", "weights") if key in endpoint}
 
 
 def _text(found: Deployed, services: list[Service]) -> str:
     endpoints = [("ENDPOINT", "TARGET", "URL", "VERSIONS")]
     for name, endpoint in sorted(found.endpoints.items()):
-        endpoints.append((name, str(endpoint.get("target")), str(endpoint.get("url")), _versions(endpoint)))
+        where = str(endpoint.get("url") or endpoint.get("output"))
+        endpoints.append((name, str(endpoint.get("target")), where, _versions(endpoint)))
     rows = [("SERVICE", "HEALTH", "PID", "LOG")]
     rows += [(service.name, service.health.value, str(service.pid), service.log) for service in services]
     parts = [output.table(table) for table in (endpoints, rows) if len(table) > 1]

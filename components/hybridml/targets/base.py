@@ -121,8 +121,8 @@ class StackContext:
 class EndpointOutputs:
     """What a placed endpoint gives to callers and to the next component."""
 
-    url: pulumi.Input[str]
-    """Address that takes POST requests in the MLflow scoring protocol."""
+    url: pulumi.Input[str] | None
+    """Address that takes POST requests in the MLflow scoring protocol; None where nobody asks, for a batch."""
     kind: str
     """Kind of the target that answers."""
     authentication: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class EndpointOutputs:
         """The outputs under the stable names that `hybridml status` and `hybridml invoke` read."""
         return {
             "target": self.kind,
-            "url": self.url,
+            **({"url": self.url} if self.url is not None else {}),
             "authentication": dict(self.authentication),
             "versions": dict(self.versions),
             **self.details,

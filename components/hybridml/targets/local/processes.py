@@ -55,6 +55,16 @@ def verification() -> list[str]:
     return [sys.executable, "-m", "hybridml.jobs.verify"]
 
 
+def batch() -> list[str]:
+    """The program that predicts files, once."""
+    return [sys.executable, "-m", "hybridml.jobs.batch"]
+
+
+def recurring() -> list[str]:
+    """The program that predicts files at certain times."""
+    return [sys.executable, "-m", "hybridml.jobs.recurring"]
+
+
 def proxy(bootstrap: str) -> list[str]:
     """Envoy with that bootstrap, from the wheel beside this program's interpreter."""
     return [

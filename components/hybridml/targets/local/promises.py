@@ -31,7 +31,7 @@ PROMISES: Promises = {
     Promise.REALTIME: KEEPS,
     Promise.SERVERLESS: _MODE,
     Promise.ASYNC: _MODE,
-    Promise.BATCH: _MODE,
+    Promise.BATCH: KEEPS,
     Promise.RUNTIME_MLFLOW: KEEPS,
     Promise.RUNTIME_TRITON: _RUNTIME,
     Promise.RUNTIME_VLLM: _RUNTIME,
@@ -64,7 +64,7 @@ PROMISES: Promises = {
 
 def refusals(name: str, spec: EndpointSpec) -> list[Problem]:
     """Everything in `spec` that this target cannot keep."""
-    found = (*_artifacts(spec), *_signatures(spec), *_environment(spec))
+    found = (*_artifacts(spec), *_signatures(spec), *_environment(spec), *_batch(spec))
     own = [refusal(KIND, name, path, answer) for path, answer in found]
     return [*refuse(KIND, PROMISES, name, spec), *own]
 
@@ -109,6 +109,24 @@ def _signatures(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
                     "override it in this stack with a path from the project's root",
                 ),
             )
+
+
+def _batch(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
+    """What a batch on this machine cannot read or write, and what only requests could be asked for."""
+    if spec.batch is None:
+        return
+    for field in ("input", "output"):
+        uri = getattr(spec.batch, field)
+        if ":/" in uri:
+            reason = f"reads and writes files of this machine, not {uri!r}"
+            yield f"batch.{field}", Refusal(reason, "override it in this stack with a path from the project's root")
+    if spec.capture:
+        yield "capture", Refusal("keeps no rows of a batch beside its predictions", "leave it out: `capture: null`")
+    if spec.scaling.most > 1:
+        yield "scaling.max", Refusal("predicts a batch with one process", "set `scaling: {min: 1, max: 1}`")
+    if "rollout" in spec.model_fields_set and spec.rollout.strategy != "all-at-once":
+        fix = "leave it out in this stack: `rollout: null`"
+        yield "rollout.strategy", Refusal("predicts a batch with one version, so nothing rolls out", fix)
 
 
 def _environment(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:

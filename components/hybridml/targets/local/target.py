@@ -10,6 +10,7 @@ import pulumi
 from hybridml.errors import Problem
 from hybridml.provider.sdk import HostKey, HostKeyArgs
 from hybridml.targets.base import EndpointOutputs, Promises, StackContext
+from hybridml.targets.local.batch import LocalBatch
 from hybridml.targets.local.endpoint import LocalEndpoint
 from hybridml.targets.local.promises import KIND, PROMISES, refusals
 from hybridml.targets.local.registry import ModelRegistry, ModelRegistryArgs
@@ -63,7 +64,12 @@ class LocalFoundation:
     """Port of an endpoint that does not say its own; the loader of a stack says one for each."""
 
     def endpoint(self, name: str, spec: EndpointSpec, opts: pulumi.ResourceOptions) -> EndpointOutputs:
-        """Creates the store, the servers and the proxy of one endpoint."""
+        """Creates the store, the servers and the proxy of one endpoint, or what predicts its files."""
+        if spec.batch:
+            batch = LocalBatch(
+                name=name, spec=spec, batch=spec.batch, stack=self.stack, registry=self.registry, opts=opts
+            )
+            return batch.create()
         port = spec.port or self.port
         return LocalEndpoint(
             name=name, spec=spec, port=port, stack=self.stack, key=self.key, registry=self.registry, opts=opts
