@@ -74,11 +74,12 @@ def main() -> None:
     folder = Path(sys.argv[1])
     asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     request = Request(**{**asked, "kind": Kind(asked["kind"])})
-    answer = _answer(request, folder)
+    answer = wrap(request, folder)
     (folder / "answer.json").write_text(json.dumps(asdict(answer)), encoding="utf-8")
 
 
-def _answer(request: Request, folder: Path) -> Answer:
+def wrap(request: Request, folder: Path) -> Answer:
+    """Wraps what is asked for, in this process, and leaves the files in `folder`; what came of it."""
     name = Path(request.model).name
     try:
         model = loaders.load(request.kind, Path(request.model), request.trusted)
