@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hybridml.cli import output, place
 from hybridml.cli.options import PlanFormat
-from hybridml.errors import ConfigurationError, HybridMLError, Problem
+from hybridml.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from hybridml.cli.place import Place
@@ -152,16 +152,9 @@ def each(stacks: Iterable[Given], make: Callable[[Given], Made]) -> list[Made]:
 
 
 def _state(path: Path | None) -> Mapping[str, Any] | None:
-    if path is None:
-        return None
-    from hybridml.engine.state import read_document
+    from hybridml.engine import exported
 
-    if path.is_dir():
-        raise HybridMLError(f"{path} is no file. Write one with: pulumi stack export --file {path / 'state.json'}")
-    document = read_document(path)
-    if document is None:
-        raise HybridMLError(f"There is no state at {path}. Write one with: pulumi stack export --file {path}")
-    return document
+    return None if path is None else exported.read(path)
 
 
 def _log(severity: str, message: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hybridml.engine import kubernetes
+from hybridml.engine.archives import digest
 from hybridml.engine.drift import Difference
 from hybridml.engine.plan import PlannedResource
 from hybridml.engine.shapes import is_placeholder
@@ -27,7 +28,6 @@ _DEFAULTS = "__defaults"
 """Where bridged Terraform providers list the properties that they filled in themselves."""
 _INTERNAL = {_DEFAULTS, "__internal", "__meta", "__provider"}
 _PROVIDER_INTERNAL = {"version", "pluginDownloadURL", "parameterization", "name"}
-_AUTONAMED = "pulumi.com/autonamed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +38,32 @@ class Comparison:
     unclear: tuple[str, ...]
 
 
+def top_level(path: str) -> str:
+    """The property of a resource that `path` lies in."""
+    return path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Unclear:
     path: str
 
 
-def compare_inputs(resource: PlannedResource, before: Mapping[str, Any], moving: Collection[str]) -> Comparison:
-    """Compare property by property. `moving` are the URNs whose outputs will be others than recorded."""
+def compare_inputs(
+    resource: PlannedResource, before: Mapping[str, Any], moving: Collection[str], folder: Path
+) -> Comparison:
+    """Compare property by property. `moving` are the URNs whose outputs will be others than recorded; the paths of
+    assets are relative to `folder`.
+    """
     recorded = from_wire(dict(before.get("inputs") or {}))
     found: list[Difference] = []
     unclear: list[str] = []
     for raw in _properties(resource, recorded):
         if any(_covers(ignored, raw.path) for ignored in resource.options.ignore_changes):
             continue
-        item = raw if _depends_on_moving(resource, raw.path, moving) else _settled(raw)
+        item = _identified(raw, folder) if isinstance(raw, Difference) else raw
+        if item is None:
+            continue
+        item = item if _depends_on_moving(resource, raw.path, moving) else _settled(item)
         if isinstance(item, Difference):
             found.append(item)
         else:
@@ -63,14 +75,14 @@ def _properties(resource: PlannedResource, recorded: Value) -> Iterator[Differen
     ignored = _INTERNAL | (_PROVIDER_INTERNAL if resource.type.startswith("pulumi:providers:") else set())
     before = {key: value for key, value in recorded.items() if key not in ignored or key in resource.inputs}
     if resource.type.startswith("kubernetes:"):
-        before = _without_autoname(before)
+        before = kubernetes.as_written(before, resource.inputs)
     bridged = _DEFAULTS in recorded
     yield from _mapping(resource.inputs, before, "", recorded.get(_DEFAULTS), certain=bridged or _whole(resource))
 
 
 def _whole(resource: PlannedResource) -> bool:
-    """Whether this type's provider records what a program wrote and adds nothing to it."""
-    return resource.type.startswith("kubernetes:")
+    """Whether what is recorded of this type is what a program wrote, and nothing that a provider added to it."""
+    return resource.type.startswith("kubernetes:") or not resource.custom
 
 
 def _mapping(
@@ -114,23 +126,23 @@ def _secret(after: Value, before: Value, path: str) -> Iterator[Difference | _Un
 
 
 def _asset(after: Mapping[str, Value], before: Mapping[str, Value], path: str) -> Iterator[Difference | _Unclear]:
-    digest = _digest(after)
-    if digest is None:
-        keys = ("path", "uri", "text")
-        if all(after.get(key) == before.get(key) for key in keys):
-            yield _Unclear(path)
-        else:
-            yield Difference(path=path, before=before, after=after)
-    elif before.get("hash") != digest:
-        yield Difference(path=path, before=before, after=after)
+    yield Difference(path=path, before=before, after=after)
 
 
-def _digest(asset: Mapping[str, Value]) -> str | None:
-    """The SHA-256 of a text or file asset; None for what cannot be read here."""
-    if isinstance(asset.get("text"), str):
-        return hashlib.sha256(asset["text"].encode()).hexdigest()
-    file = Path(str(asset.get("path", "")))
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+def _identified(difference: Difference, folder: Path) -> Difference | _Unclear | None:
+    """A difference of two assets or archives is one when their contents differ, wherever they lie."""
+    before, after = difference.before, difference.after
+    if not (_is_asset(before) and _is_asset(after)):
+        return difference
+    found = digest(after, folder)
+    if found is not None:
+        return None if before.get("hash") == found else difference
+    same = all(after.get(key) == before.get(key) for key in ("path", "uri", "text"))
+    return _Unclear(difference.path) if same else difference
+
+
+def _is_asset(value: Value) -> bool:
+    return isinstance(value, Mapping) and value.get(SIGNATURE) in (ASSET_SIGNATURE, ARCHIVE_SIGNATURE)
 
 
 def _settled(difference: Difference | _Unclear) -> Difference | _Unclear:
@@ -144,24 +156,13 @@ def _settled(difference: Difference | _Unclear) -> Difference | _Unclear:
 
 
 def _depends_on_moving(resource: PlannedResource, path: str, moving: Collection[str]) -> bool:
-    key = path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
-    return any(urn in moving for urn in resource.property_dependencies.get(key, ()))
+    return any(urn in moving for urn in resource.property_dependencies.get(top_level(path), ()))
 
 
 def _has_placeholder(value: Value) -> bool:
     if isinstance(value, Mapping):
         return any(map(_has_placeholder, value.values()))
     return any(map(_has_placeholder, value)) if isinstance(value, list) else is_placeholder(value)
-
-
-def _without_autoname(inputs: Mapping[str, Value]) -> dict[str, Value]:
-    metadata = inputs.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    if not isinstance(metadata, Mapping) or not isinstance(annotations, Mapping) or _AUTONAMED not in annotations:
-        return dict(inputs)
-    kept = {key: value for key, value in annotations.items() if key != _AUTONAMED}
-    named = {key: value for key, value in metadata.items() if key not in ("name", "annotations")}
-    return {**inputs, "metadata": {**named, **({"annotations": kept} if kept else {})}}
 
 
 def _equal(after: Value, before: Value) -> bool:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from hybridml.engine.comparison import Comparison, compare_inputs
@@ -95,17 +96,18 @@ class Diff:
         return [change.to_json() for change in self.changes if change.action is not Action.SAME or change.unclear]
 
 
-def compare(plan: Plan, recorded: Recorded, replacing: Replacing | None = None) -> Plan:
+def compare(plan: Plan, recorded: Recorded, replacing: Replacing | None = None, *, folder: Path) -> Plan:
     """`plan` with its difference to what was recorded.
 
-    `replacing` says for the types whose rules are known which properties replace.
+    `replacing` says for the types whose rules are known which properties replace; `folder` is the program's.
     """
-    return replace(plan, diff=_Comparer(recorded, replacing or {}).diff(plan))
+    return replace(plan, diff=_Comparer(recorded, replacing or {}, folder).diff(plan))
 
 
 class _Comparer:
-    def __init__(self, recorded: Recorded, replacing: Replacing) -> None:
+    def __init__(self, recorded: Recorded, replacing: Replacing, folder: Path) -> None:
         self._recorded = recorded
+        self._folder = folder
         self._replacing = replacing
         self._moving: set[str] = set()
         """URNs whose outputs will be others than recorded: created and replaced ones."""
@@ -126,9 +128,9 @@ class _Comparer:
         if before is None:
             return Change(urn=resource.urn, action=Action.SAME if resource.external else Action.CREATE)
         previous = "" if before["urn"] == resource.urn else str(before["urn"])
-        if resource.external or not resource.custom:
+        if resource.external or resource.remote or resource.type == STACK:
             return Change(urn=resource.urn, action=Action.SAME, previous=previous)
-        found = compare_inputs(resource, before, self._moving)
+        found = compare_inputs(resource, before, self._moving, self._folder)
         action, may_replace = self._action(resource, before, found)
         return Change(
             urn=resource.urn,
@@ -141,9 +143,13 @@ class _Comparer:
 
     def _action(self, resource: PlannedResource, before: Mapping[str, Any], found: Comparison) -> tuple[Action, bool]:
         if before["type"] != resource.type:
-            return Action.UPDATE, True
+            return Action.UPDATE, resource.custom
+        if before.get("taint"):
+            return Action.REPLACE, False
+        if not resource.custom:
+            return (Action.UPDATE if found.differences else Action.SAME), False
         if not found.differences:
-            return Action.SAME, False
+            return (Action.UPDATE if before.get("initErrors") else Action.SAME), False
         paths = [difference.path for difference in found.differences]
         rules = self._rules(resource.type)
         if _touches(paths, (*resource.options.replace_on_changes, *(rules or ()))):
@@ -178,10 +184,10 @@ class _Comparer:
 
 
 def _managed(resource: Mapping[str, Any]) -> bool:
-    """Whether a program says that the resource exists: not the stack, a default provider or something only read."""
+    """Whether a program says that it exists: no stack, default provider, view of another or thing that is only read."""
     type_, name = str(resource["type"]), str(resource["urn"]).rpartition("::")[2]
     default_provider = type_.startswith(_PROVIDERS) and name.startswith("default")
-    return not (type_ == STACK or default_provider or resource.get("external"))
+    return not (type_ == STACK or default_provider or resource.get("external") or resource.get("viewOf"))
 
 
 def _touches(paths: Iterable[str], rules: Collection[str]) -> bool:

@@ -64,6 +64,11 @@ class EventStream:
         else:
             self._remark(event)
 
+    def follow(self, sequence: object) -> None:
+        """Another engine said the event of this number; ours come after it."""
+        if isinstance(sequence, int):
+            self._sequence = max(self._sequence, sequence + 1)
+
     def end(self, result: Result, message: str = "") -> None:
         """The run is over. `message` says why where it failed."""
         if message:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from hybridml.engine import functions, shapes
 from hybridml.engine.aliases import STACK_TYPE
+from hybridml.engine.comparison import compare_inputs, top_level
 from hybridml.engine.declared import lacking
 from hybridml.engine.monitor import Invocation, Outcome, Read, Registration
 from hybridml.engine.placeholders import Subject, outputs_of, result_of
@@ -14,14 +17,18 @@ from hybridml.engine.recorded import Recorded
 from hybridml.engine.runtime import Job, Log, execute
 from hybridml.engine.values import UNKNOWN, Properties, Value, contains_unknown
 
+HERE: Final = Path()
+"""Where the paths of a program's assets begin when nothing else is said."""
+
 
 class PlanResolver:
     """Answers with placeholders, or with what a state recorded, and keeps the record of everything."""
 
     blocking = False
 
-    def __init__(self, *, region: str = shapes.MARK, recorded: Recorded | None = None) -> None:
+    def __init__(self, *, region: str = shapes.MARK, recorded: Recorded | None = None, folder: Path = HERE) -> None:
         self._region = region
+        self._folder = folder
         self._recorded = recorded or Recorded()
         self._resources: dict[str, PlannedResource] = {}
         self._notes: set[Note] = set()
@@ -97,7 +104,7 @@ class PlanResolver:
     def _outcome(self, registration: Registration) -> Outcome:
         known = self._recorded.find(registration.urn, registration.options.aliases)
         if known is not None:
-            return Outcome(id=known.id, outputs={**known.outputs, **registration.inputs})
+            return Outcome(id=known.id, outputs=self._carried(registration, known))
         if not registration.custom or registration.remote:
             return Outcome(outputs=registration.inputs if not registration.remote else {})
         if registration.type.startswith("pulumi:providers:"):
@@ -107,6 +114,17 @@ class PlanResolver:
             id=registration.options.import_id or shapes.identifier(registration.type, registration.name, region),
             outputs=self._made_up(registration, registration.inputs),
         )
+
+    def _carried(self, registration: Registration, known: Outcome) -> dict[str, Value]:
+        """The recorded outputs; in place of an input that is not as recorded, or is closed, what the program says."""
+        before = self._recorded.resource(registration.urn, registration.options.aliases) or {}
+        found = compare_inputs(_planned(registration, known), before, (), self._folder)
+        changed = {top_level(difference.path) for difference in found.differences}
+        return {**known.outputs} | {
+            key: value
+            for key, value in registration.inputs.items()
+            if key in changed or key not in known.outputs or contains_unknown(known.outputs[key])
+        }
 
     def _made_up(self, request: Registration | Read, inputs: Properties) -> dict[str, Value]:
         region = self._regions.get(request.provider.rpartition("::")[0], self._region)
@@ -126,7 +144,7 @@ def plan_job(job: Job, recorded: Recorded, log: Log) -> Plan:
 
     Errors: see `hybridml.engine.runtime.execute`.
     """
-    resolver = PlanResolver(region=job.config.get("aws:region", shapes.MARK), recorded=recorded)
+    resolver = PlanResolver(region=job.config.get("aws:region", shapes.MARK), recorded=recorded, folder=job.folder)
     execute(job, resolver, log)
     notes = set(resolver.notes)
     if lacking():

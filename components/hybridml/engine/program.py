@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hybridml.engine import exported
 from hybridml.engine.child import interpreter_of, plan_in
+from hybridml.engine.deployment import deployment_of
 from hybridml.engine.diff import Replacing, compare
 from hybridml.engine.monitor import Resolver
-from hybridml.engine.plan import Plan
+from hybridml.engine.plan import Note, Plan
 from hybridml.engine.planning import plan_job
 from hybridml.engine.project import Config, Project, load_project, stack_config
 from hybridml.engine.recorded import Recorded
@@ -32,18 +35,34 @@ def plan(
     """What the program of `project` would do for `stack`, without credentials, network or plugins.
 
     `config` overrides the stack's values by full key; `state` is a deployment (`pulumi stack export`) whose recorded
-    outputs are used in place of placeholders and against which the plan is compared; `replacing` says for types whose
-    rules the caller knows which properties replace; `environment` are variables set for the program; `log` is told what
-    the program logs. The program runs in the environment that the project names,
+    outputs are used in place of placeholders and against which the plan is compared. Its secrets are opened by
+    `passphrase`, the environment's or that of the embedded engine, where one of them fits. `replacing` says for types
+    whose rules the caller knows which properties replace; `environment` are variables set for the program; `log` is
+    told what the program logs. The program runs in the environment that the project names,
     unless `apart` is false: then in this one, as when it is applied.
     Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
     """
     project = project if isinstance(project, Project) else load_project(project)
     settings = stack_config(project, stack, passphrase, full_keys(config, project))
+    at_hand = exported.passphrases(passphrase, project.root / ".hybridml" / stack)
+    state = exported.opened(state, at_hand) if state is not None else None
     recorded = Recorded.of(state)
     job = _job(project, stack, settings, environment, planning=True)
     made = _planned(project.virtualenv if apart else None, job, recorded, log or print_log)
-    return compare(made, recorded, replacing) if state is not None else made
+    if state is None:
+        return made
+    compared = compare(made, recorded, replacing, folder=job.folder)
+    return replace(compared, notes=tuple(sorted({*made.notes, *_notes(state)})))
+
+
+def _notes(state: Mapping[str, Any]) -> Iterator[Note]:
+    """What a comparison with `state` could not see."""
+    if exported.sealed(state):
+        message = "its secrets are closed, and are compared with nothing: give the passphrase, or export --show-secrets"
+        yield Note(subject="state", message=message)
+    for pending in deployment_of(state).get("pending_operations") or ():
+        message = f"a run was ended while {pending['type']} it; what became of it is not recorded"
+        yield Note(subject=pending["resource"]["urn"], message=message)
 
 
 def run(

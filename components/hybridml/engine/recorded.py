@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hybridml.engine.deployment import check_resource
+from hybridml.engine.deployment import check_resource, deployment_of
 from hybridml.engine.monitor import Outcome
 from hybridml.engine.values import from_wire
 from hybridml.errors import StateError
 
-_FORMAT = 3
-"""The version of Pulumi's deployment format that is read (sdk/go/common/apitype/core.go)."""
-
 
 class Recorded:
-    """The resources of a deployment by URN. Without one it is empty."""
+    """The resources of a deployment by URN, those left out that are still to be deleted. Without one it is empty."""
 
     def __init__(self, resources: Iterable[Mapping[str, Any]] = ()) -> None:
-        self.resources = {str(resource["urn"]): resource for resource in resources if not resource.get("delete")}
+        living = (each for each in resources if not (each.get("delete") or each.get("pendingReplacement")))
+        self.resources = {str(resource["urn"]): resource for resource in living}
 
     @classmethod
     def of(cls, state: Mapping[str, Any] | None) -> Recorded:
         """Read what `pulumi stack export` prints: `{"version": 3, "deployment": {...}}`."""
         if state is None:
             return cls()
-        if state.get("version") != _FORMAT or not isinstance(state.get("deployment"), Mapping):
-            raise StateError(f"not a deployment of version {_FORMAT}; export one with `pulumi stack export`")
-        resources = state["deployment"].get("resources") or ()
+        deployment = deployment_of(state)
+        resources = deployment.get("resources") or ()
         try:
-            for resource in resources:
+            pending = [(entry["type"], entry["resource"]) for entry in deployment.get("pending_operations") or ()]
+            for resource in (*resources, *(resource for _, resource in pending)):
                 check_resource(resource)
         except KeyError as error:
             raise StateError(f"not a deployment: a resource in it lacks {error}") from error

@@ -65,6 +65,11 @@ class Job:
     """Variables set for the program in addition."""
     organization: str = "organization"
 
+    @property
+    def folder(self) -> Path:
+        """Where the program runs."""
+        return self.main if self.main.is_dir() else self.main.parent
+
 
 def execute(job: Job, resolver: Resolver, log: Log) -> None:
     """Run the program once.
@@ -242,7 +247,7 @@ def _abandon(loop: asyncio.AbstractEventLoop) -> None:
 @contextmanager
 def _process_of(job: Job) -> Iterator[None]:
     """The working folder, arguments, import path and variables that a program expects; all put back."""
-    folder = job.main if job.main.is_dir() else job.main.parent
+    folder = job.folder
     before = Path.cwd(), list(sys.argv), list(sys.path), dict(os.environ), set(sys.modules), sys.getrecursionlimit()
     os.chdir(folder)
     os.environ.update(job.environment)

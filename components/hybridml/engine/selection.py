@@ -1,7 +1,7 @@
 """Which resources a run is restricted to: URNs, names and wildcards, and what depends on them.
 
 Wildcards are Pulumi's (pkg/resource/deploy/deployment.go, UrnTargets): `*` stands for text without a colon, `**` for
-any text. A pattern without `::` speaks of a resource's name, of whatever type it is.
+any text. A pattern without `::` and `**` speaks of a resource's name, of whatever type it is.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Targets:
 
     def for_pulumi(self) -> tuple[str, ...]:
         """The patterns as options of a `pulumi` command, which knows URNs only."""
-        urns = (pattern if "::" in pattern else f"**::{pattern}" for pattern in self.patterns)
+        urns = (pattern if _is_urn(pattern) else f"**::{pattern}" for pattern in self.patterns)
         options = [word for urn in urns for word in (OPTION, urn)]
         return (*options, *(["--target-dependents"] if self.dependents else []))
 
@@ -68,8 +68,12 @@ def with_dependents(chosen: Iterable[str], needs: Mapping[str, Collection[str]])
     return frozenset(found)
 
 
+def _is_urn(pattern: str) -> bool:
+    return "::" in pattern or "**" in pattern
+
+
 def _names(pattern: str, urn: str) -> bool:
-    subject = urn if "::" in pattern else Urn.parse(urn).name
+    subject = urn if _is_urn(pattern) else Urn.parse(urn).name
     return subject == pattern or ("*" in pattern and _expression(pattern).fullmatch(subject) is not None)
 
 
@@ -79,7 +83,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 
 def _unknown(pattern: str, urns: Collection[str]) -> Problem:
-    known = sorted(urns) if "::" in pattern else sorted({Urn.parse(urn).name for urn in urns})
+    known = sorted(urns) if _is_urn(pattern) else sorted({Urn.parse(urn).name for urn in urns})
     near = difflib.get_close_matches(pattern.replace("*", ""), known, n=_NEAREST) or known[:_NEAREST]
     fix = f"the nearest are: {', '.join(near)}" if near else "the stack is empty"
     return Problem(path=OPTION, message=f"{pattern!r} names no resource of this stack", fix=fix)

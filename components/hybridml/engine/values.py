@@ -8,6 +8,7 @@ resources stay the dictionaries that Pulumi sends, recognisable by `SIGNATURE`.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -21,6 +22,8 @@ ASSET_SIGNATURE: Final = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE_SIGNATURE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 RESOURCE_SIGNATURE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
 OUTPUT_SIGNATURE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
+FLOAT_SIGNATURE: Final = "8ad145fe-0d11-4827-bfd7-1abcbf086f5c"
+"""Marks a number that JSON has no word for: its bits in hexadecimal (pkg/resource/stack/deployment.go)."""
 UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How Pulumi writes an unknown value on the wire."""
 
@@ -103,6 +106,8 @@ def from_wire(value: Any) -> Value:
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET_SIGNATURE:
             return Secret(_sealed(value))
+        if value.get(SIGNATURE) == FLOAT_SIGNATURE:
+            return _number(value)
         return {key: from_wire(item) for key, item in value.items()}
     if isinstance(value, list):
         return [from_wire(item) for item in value]
@@ -153,6 +158,13 @@ def reveal(value: Value) -> Value:
     if isinstance(value, list | tuple):
         return [reveal(item) for item in value]
     return value
+
+
+def _number(value: Mapping[str, Any]) -> float:
+    try:
+        return float(struct.unpack(">d", bytes.fromhex(value["value"]))[0])
+    except (KeyError, TypeError, ValueError, struct.error):
+        raise StateError("a number of the state is damaged") from None
 
 
 def _sealed(secret: Mapping[str, Any]) -> Value:

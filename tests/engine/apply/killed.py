@@ -1,4 +1,4 @@
-"""Runs `up` or `destroy` of a sandbox and kills itself (SIGKILL) around one line of the journal.
+"""Runs `up`, `refresh` or `destroy` of a sandbox and kills itself (SIGKILL) around one line of the journal.
 
 `before`: when the line is about to be written, so that what it reports has happened. `after`: when it is on disk,
 counting only lines that announce a call of a provider, so that the call is not made (after any other line is before the
@@ -11,8 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from hybridml.engine import apply, journal, state
+from hybridml.engine import apply, journal, secrets, state
 from hybridml.engine.project import load_project
+from hybridml.engine.selection import Targets
 
 
 def die():
@@ -42,9 +43,10 @@ def patch(how, line):
         state.write = folded
 
 
-def main(root, command, how, line, stack="dev"):
+def main(root, command, how, line, *patterns):
     patch(how, int(line))
-    getattr(apply, command)(load_project(Path(root)), stack)
+    secrets.ITERATIONS = int(os.environ.get("HYBRIDML_TEST_ROUNDS", secrets.ITERATIONS))
+    getattr(apply, command)(load_project(Path(root)), "dev", targets=Targets(patterns=patterns, dependents=True))
 
 
 main(*sys.argv[1:])

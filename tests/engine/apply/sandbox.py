@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from hybridml.engine import apply
-from hybridml.engine.apply import UpResult
+from hybridml.engine.apply import RefreshResult, UpResult
 from hybridml.engine.apply_events import Event, Note
 from hybridml.engine.project import load_project
+from hybridml.engine.selection import Targets
 
 PLUGIN = Path(__file__).parents[1] / "fixture_plugin"
 COMPONENTS = Path(__file__).parents[3] / "components"
@@ -107,14 +108,29 @@ class Sandbox:
         self.events.clear()
         return apply.up(load_project(self.root), STACK, progress=self.events.append)
 
-    def destroy(self) -> UpResult:
-        """Take the stack away."""
+    def up_only(self, *patterns: str, dependents: bool = False, **options: Any) -> UpResult:
+        """Apply of the program what the patterns name."""
         self.events.clear()
-        return apply.destroy(load_project(self.root), STACK, progress=self.events.append)
+        targets = Targets(patterns=patterns, dependents=dependents)
+        return apply.up(load_project(self.root), STACK, progress=self.events.append, targets=targets, **options)
 
-    def killed(self, command: str, how: str, line: int) -> bool:
+    def refresh(self, *patterns: str, dependents: bool = False, record: bool = True) -> RefreshResult:
+        """Record what there is."""
+        self.events.clear()
+        targets = Targets(patterns=patterns, dependents=dependents)
+        return apply.refresh(
+            load_project(self.root), STACK, progress=self.events.append, targets=targets, record=record
+        )
+
+    def destroy(self, *patterns: str, dependents: bool = False) -> UpResult:
+        """Take the stack, or what the patterns name of it, away."""
+        self.events.clear()
+        targets = Targets(patterns=patterns, dependents=dependents)
+        return apply.destroy(load_project(self.root), STACK, progress=self.events.append, targets=targets)
+
+    def killed(self, command: str, how: str, line: int, *patterns: str) -> bool:
         """Run `command` in a process that kills itself around a line of its journal; False when it lived to the end."""
-        argv = [sys.executable, str(DRIVER), str(self.root), command, how, str(line)]
+        argv = [sys.executable, str(DRIVER), str(self.root), command, how, str(line), *patterns]
         ended = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
         assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
         return ended.returncode != 0

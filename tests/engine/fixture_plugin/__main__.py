@@ -214,6 +214,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=id_, properties=write(outputs))
 
     def Read(self, request, context):
+        faults(request, read(request.inputs), "read", context)
         found = KINDS[kind_of(request)].read(request.id, read(request.inputs))
         if found is None:
             return provider_pb2.ReadResponse()

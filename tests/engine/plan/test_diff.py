@@ -220,10 +220,19 @@ def test_secrets_are_compared_and_not_shown(planned: Planned) -> None:
     assert "before-before" not in made.dumps()
 
 
-@pytest.mark.parametrize("state", [{}, {"version": 4, "deployment": {}}, {"version": 3}])
-def test_what_is_no_deployment_is_refused(state: dict[str, Any]) -> None:
-    """Another format than Pulumi's deployment, version 3, is refused."""
-    with pytest.raises(StateError, match="not a deployment of version 3"):
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, "not a deployment of version 3 or 4"),
+        ({"version": 3}, "not a deployment of version 3 or 4"),
+        ({"version": 5, "deployment": {}}, "not a deployment of version 3 or 4"),
+        ({"version": 2, "deployment": {}}, "a deployment of version 2, which is old; import it with a current Pulumi"),
+        ({"version": 4, "features": ["views", "tides"], "deployment": {}}, "a deployment that uses tides, which"),
+    ],
+)
+def test_what_is_no_deployment_is_refused(state: dict[str, Any], message: str) -> None:
+    """Another format than Pulumi's deployment, version 3 or 4, and a feature that is not known."""
+    with pytest.raises(StateError, match=message):
         plan(PROGRAMS / "outside", "dev", state=state)
 
 
