@@ -24,6 +24,7 @@ from hybridml.cli.options import (
     WhichEngine,
     Yes,
 )
+from hybridml.cli.rollout import commands as rollout_commands
 from hybridml.onboarding.documents import Role
 from hybridml.spec.vocabulary import DataClass
 
@@ -42,6 +43,9 @@ app = typer.Typer(
     help="One description of a model endpoint, on this machine, Kubernetes, SageMaker or Vertex AI.",
     epilog="Results go to stdout, everything else to stderr. Start with: `hybridml plan --all`",
 )
+
+
+app.add_typer(rollout_commands, name="rollout")
 
 
 def _version(wanted: bool) -> None:
