@@ -12,6 +12,7 @@ from hybridml.jobs.pausing import leaving
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Liveness as the real server's; any other path is a prediction."""
     if scope["path"] == "/ping":
+        await asyncio.sleep(float(os.environ.get("PING_SECONDS", "0")))
         await answer(send, 503 if leaving() else 200, b"\n", "application/json")
         return
     await body_of(receive)

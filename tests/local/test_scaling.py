@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from hybridml.jobs.pausing import VARIABLE
 from hybridml.provider import processes, scaling
+from hybridml.provider.envoy_files import Configuration, EnvoyFiles
 from hybridml.provider.scaler import Orders, Scaler, Version
 from hybridml.provider.scaling import Bounds, Policy, Schedule
 from hybridml.provider.supervisor import Task
-from hybridml.proxy import Traffic, Upstream
+from hybridml.proxy import Traffic, Upstream, clusters, routes
 from hybridml.proxy.clusters import HEALTH_PATH, HEALTH_SECONDS
 from local.served import callers, tally
 from proxy.stage import GROUP, ModelServers, Stage
@@ -95,7 +96,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
                 processes.stop(each, 1.0)
 
 
-def replica(directory: Path, position: int) -> Path:
+def replica(directory: Path, position: int, **more: str) -> Path:
     """A supervised replica; all but the first begin paused."""
     folder = directory / f"r{position}"
     folder.mkdir()
@@ -110,7 +111,7 @@ def replica(directory: Path, position: int) -> Path:
         "--timeout-keep-alive",
         "75",
     ]
-    env = {"NAME": folder.name, VARIABLE: f"r{position}/paused", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {"NAME": folder.name, VARIABLE: f"r{position}/paused", "PYTHONDONTWRITEBYTECODE": "1", **more}
     task = Task(
         argv=[*program, *options],
         cwd=str(directory),
@@ -129,6 +130,28 @@ def eventually(holds: Callable[[], object], within: float = 20.0) -> float:
         assert time.monotonic() - began < within, "it never became true"
         time.sleep(0.05)
     return time.monotonic() - began
+
+
+def test_traffic_moves_to_replicas_that_are_known_to_be_healthy(endpoint: Endpoint) -> None:
+    """A new version's clusters are waited for until Envoy uses them, though it accepts them at once."""
+    late = replica(endpoint.stage.directory, 9, PING_SECONDS="1")
+    endpoint.folders.append(late)
+    processes.resume(late)
+    eventually((late / "socket").exists)
+    old = Upstream(version="3", sockets=("r0/socket",), scaled=True)
+    new = Upstream(version="4", sockets=("r9/socket", "r1/socket"), scaled=True)
+    files = EnvoyFiles(folder=endpoint.stage.directory, admin=endpoint.stage.directory / "admin.sock", timeout=15)
+    with endpoint.stage.running():
+        eventually(lambda: endpoint.serving() == 1)
+        url, header = f"http://127.0.0.1:{endpoint.stage.port}/invocations", endpoint.stage.signer.header()
+        with callers(url, header, ["{}"], each_second=100) as answers:
+            time.sleep(0.3)
+            to_new = routes(Traffic(weights={"4": 100}, groups=(GROUP,)))
+            files.move(Configuration(clusters=clusters([old, new]), routes=to_new))
+            time.sleep(0.3)
+
+    assert tally(answers).keys() == {200}, tally(answers)
+    assert Counter(body for _, _, body, _ in answers).keys() == {"r0", "r9"}
 
 
 def test_replicas_follow_load_and_time_without_a_lost_request(endpoint: Endpoint) -> None:

@@ -64,7 +64,14 @@ def replicas(run: Path, name: str, running: int, of: int = 4) -> tuple[str, ...]
 def scaling(run: Path, own: str = "scaler", policy: Policy = POLICY, **versions: tuple[str, ...]) -> Scaler:
     (run / own).mkdir(parents=True, exist_ok=True)
     named = {name: Version(clusters=(f"version-{name}",), instances=each) for name, each in versions.items()}
-    orders = Orders(directory=str(run), admin=str(run / "admin.sock"), health="/ping", policy=policy, versions=named)
+    orders = Orders(
+        directory=str(run),
+        admin=str(run / "admin.sock"),
+        health="/ping",
+        policy=policy,
+        versions=named,
+        rollout=str(run / "plan.json"),
+    )
     return Scaler(Orders.from_json(orders.to_json()), run / own)
 
 
@@ -173,6 +180,22 @@ def test_new_replicas_begin_as_many_as_the_old_ones_are(run: Path, load: Load) -
     assert awake(run, "b") == [0, 1, 2]
     new.step(STABLE_SECONDS + 1, NOON)
     assert awake(run, "b") == [0]
+
+
+def test_nobody_is_paused_for_lack_of_load_while_a_version_takes_over(run: Path, load: Load) -> None:
+    """A step of a rollout finds as many replicas as the one before; the quiet time begins when it has ended."""
+    made, plan = scaling(run, a=replicas(run, "a", 3)), run / "plan.json"
+    plan.touch()
+    for second in range(200):
+        made.step(float(second), NOON)
+        assert awake(run, "a") == [0, 1, 2]
+    load.more("a", 200)
+    made.step(200.0, NOON)
+    assert awake(run, "a") == [0, 1, 2, 3]
+
+    plan.unlink()
+    went = next(second for second in range(200, 400) if made.step(float(second), NOON) or awake(run, "a") == [0])
+    assert STABLE_SECONDS <= went - 200 <= STABLE_SECONDS + 10
 
 
 def test_folders_that_are_gone_disturb_nobody(run: Path, load: Load) -> None:

@@ -60,6 +60,8 @@ class Orders:
     """Path that a ready replica answers with 200."""
     policy: Policy
     versions: Mapping[str, Version]
+    rollout: str = ""
+    """File that is there while a version takes over: nobody is paused for lack of load then."""
 
     def to_json(self) -> str:
         """As the environment variable holds it."""
@@ -101,6 +103,10 @@ class ReplicaSet:
     def count(self) -> int:
         """Replicas that run or are to run."""
         return sum(map(_to_run, self._folders))
+
+    def forget(self) -> None:
+        """Begin anew to see how few replicas would be enough."""
+        self._history = None
 
     def decide(self, counted: Count | None, policy: Policy, bounds: Bounds, now: float) -> int:
         """How many replicas there should be, after `counted`; None: Envoy is not there."""
@@ -168,7 +174,10 @@ class Scaler:
         carried = bounds.clamp(self._carried())
         self._ours = [each for each in self._sets if each.take(carried)]
         counted = counts(Path(self._orders.admin), self._ours)
+        moving = self._orders.rollout and Path(self._orders.rollout).exists()
         for each in self._ours:
+            if moving:
+                each.forget()
             before = each.count
             wanted = each.decide(counted.get(each.name), self._orders.policy, bounds, now)
             each.become(wanted)

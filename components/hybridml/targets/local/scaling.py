@@ -41,12 +41,14 @@ def scaler(
     scaling: Scaling,
     directory: Path,
     admin: Path,
+    rollout: Path,
     servers: Mapping[str, Sequence[HostService]],
     revisions: Mapping[str, pulumi.Input[str]],
     opts: pulumi.ResourceOptions,
 ) -> HostService:
     """Creates the process that pauses and resumes `servers`, by version; ready once those that it wants are ready.
 
+    `admin` is Envoy's socket, `rollout` the file that is there while a version takes over.
     It is replaced when the servers are, and the new one takes over from the old one without a word to either Envoy or
     the servers.
     """
@@ -59,7 +61,12 @@ def scaler(
             for version in servers
         }
         return Orders(
-            directory=str(directory), admin=str(admin), health=HEALTH_PATH, policy=policy(scaling), versions=versions
+            directory=str(directory),
+            admin=str(admin),
+            health=HEALTH_PATH,
+            policy=policy(scaling),
+            versions=versions,
+            rollout=str(rollout),
         ).to_json()
 
     return HostService(
