@@ -48,7 +48,8 @@ class GateResult:
     """What the new version shows: a share (for `p99_ms`, of answers slower than it), or for `champion_p50` and
     `champion_p99` milliseconds. None while nothing was answered."""
     limit: float | None
-    """What `low` must exceed to break the gate, in the unit of `observed`; None while nothing shows a limit."""
+    """What `low` must exceed, or as a latency reach, to break the gate, in the unit of `observed`; None while nothing
+    shows a limit."""
     low: float
     """Least that the true value is, at the confidence of the rollout."""
     high: float | None
@@ -90,14 +91,22 @@ class _Question:
         return self.pair.candidate
 
     def answer(
-        self, gate: str, *, observed: float | None, limit: float | None, interval: Interval, passed: bool, reason: str
+        self,
+        gate: str,
+        *,
+        observed: float | None,
+        limit: float | None,
+        interval: Interval,
+        broken: bool,
+        passed: bool,
+        reason: str,
     ) -> GateResult:
-        """The result: too few requests hold; above the limit for certain breaks; else as `passed` says."""
+        """The result: too few requests hold, whatever they show; else as `broken` and `passed` say."""
         verdict = Verdict.PROMOTE if passed else Verdict.HOLD
         if self.seen.requests < self.plan.min_requests:
             verdict = Verdict.HOLD
             reason = f"{reason}; {self.seen.requests} of the {self.plan.min_requests} requests it takes"
-        elif limit is not None and interval.low > limit:
+        elif broken:
             verdict = Verdict.ABORT
         return GateResult(
             gate=gate,
@@ -118,7 +127,15 @@ def _error_rate(about: _Question, limit: float) -> GateResult:
     observed = _share(seen.failures, seen.requests)
     said = f"{seen.failures} of {seen.requests} requests failed{_between(interval)}, against {_percent(limit)}"
     within = observed is None or observed <= limit
-    return about.answer("error_rate", observed=observed, limit=limit, interval=interval, passed=within, reason=said)
+    return about.answer(
+        "error_rate",
+        observed=observed,
+        limit=limit,
+        interval=interval,
+        broken=interval.low > limit,
+        passed=within,
+        reason=said,
+    )
 
 
 def _slow_share(about: _Question, limit_ms: float) -> GateResult:
@@ -127,7 +144,15 @@ def _slow_share(about: _Question, limit_ms: float) -> GateResult:
     observed = _share(slow, timed)
     said = f"{slow} of {timed} answers took more than {limit_ms:g} ms{_between(interval)}, against {_percent(TAIL)}"
     within = (observed is None or observed <= TAIL) and timed >= min(about.plan.min_requests, about.seen.requests)
-    return about.answer("p99_ms", observed=observed, limit=TAIL, interval=interval, passed=within, reason=said)
+    return about.answer(
+        "p99_ms",
+        observed=observed,
+        limit=TAIL,
+        interval=interval,
+        broken=interval.low > TAIL,
+        passed=within,
+        reason=said,
+    )
 
 
 def _against_champion(about: _Question) -> Iterator[GateResult]:
@@ -138,6 +163,7 @@ def _against_champion(about: _Question) -> Iterator[GateResult]:
             observed=_share(about.seen.failures, about.seen.requests),
             limit=None,
             interval=Interval(low=0.0, high=1.0),
+            broken=False,
             passed=False,
             reason="the version in charge gets no traffic to compare with; give it some, or remove worse_than_champion",
         )
@@ -160,6 +186,7 @@ def _more_failures(about: _Question, champion: Counts) -> GateResult:
         observed=_share(seen.failures, seen.requests),
         limit=theirs.high,
         interval=interval,
+        broken=interval.low > theirs.high,
         passed=_comparable(about.plan, champion.requests),
         reason=said,
     )
@@ -179,6 +206,8 @@ def _slower(about: _Question, champion: Counts, name: str, level: float) -> Gate
         observed=observed if observed is not None and math.isfinite(observed) else None,
         limit=theirs.high * SLOWER if math.isfinite(theirs.high) else None,
         interval=interval,
+        broken=interval.low > 0
+        and interval.low >= theirs.high * SLOWER,  # a quantile lies above its low end, not at it
         passed=_comparable(about.plan, champion.timed),
         reason=said,
     )
