@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import grpc
 import pytest
@@ -87,6 +87,28 @@ def versions(registry: str, model: str) -> list[dict[str, Any]]:
     return found
 
 
+def champion(registry: str, model: str) -> str:
+    found = api(registry, f"registered-models/alias?name={model}&alias=champion")
+    return str(found["model_version"]["version"])
+
+
+def files_of(registry: str, entry: dict[str, Any]) -> list[str]:
+    """What the copy of an entry holds, as the server lists it."""
+    path = entry["source"].removeprefix("mlflow-artifacts:/").lstrip("/")
+    with urlopen(f"{registry}/api/2.0/mlflow-artifacts/artifacts?path={path}") as answer:
+        return [f"model/{file['path']}" for file in json.load(answer).get("files", [])]
+
+
+def runs(entries: dict[str, dict[str, Any]]) -> list[str]:
+    return [entry["run_id"] for entry in entries.values()]
+
+
+def post(registry: str, path: str, body: dict[str, str]) -> None:
+    request = Request(f"{registry}/api/2.0/mlflow/{path}", json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    urlopen(request).close()
+
+
 def test_a_version_is_registered_with_all_that_is_known(engine: Engine, registry: str, artifact: Path) -> None:
     """Digest, signature, card, lineage, tags and alias are in the registry, and the bytes behind its address."""
     inputs = engine.check("ModelVersion", asked(registry, artifact, "churn"))
@@ -117,6 +139,22 @@ def test_a_repeated_run_adds_nothing(engine: Engine, registry: str, artifact: Pa
     assert len(versions(registry, "again")) == 1
 
 
+def test_bytes_are_uploaded_once(engine: Engine, registry: str, artifact: Path) -> None:
+    """An entry that somebody deleted is made again of the copy that is there."""
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "once"))
+    engine.create("ModelVersion", inputs)
+    (before,) = versions(registry, "once")
+    request = Request(f"{registry}/api/2.0/mlflow/model-versions/delete", b'{"name": "once", "version": "1"}')
+    request.method = "DELETE"
+    request.add_header("Content-Type", "application/json")
+    urlopen(request).close()
+
+    engine.create("ModelVersion", inputs)
+
+    (after,) = versions(registry, "once")
+    assert (after["source"], after["run_id"]) == (before["source"], before["run_id"])
+
+
 def test_card_tags_and_aliases_change_in_place(engine: Engine, registry: str, artifact: Path) -> None:
     """An update rewrites what changed and removes what is no longer asked for; the number stays."""
     old = engine.check("ModelVersion", asked(registry, artifact, "inplace"))
@@ -138,22 +176,82 @@ def test_card_tags_and_aliases_change_in_place(engine: Engine, registry: str, ar
 
 
 def test_other_bytes_are_another_version(engine: Engine, registry: str, artifact: Path) -> None:
-    """A changed artifact replaces the entry, the old one first, and the model goes with its last entry."""
+    """A changed artifact is registered beside the old one, which goes after; the model goes with its last entry."""
     old = engine.check("ModelVersion", asked(registry, artifact, "bytes"))
     _, state = engine.create("ModelVersion", old)
     (artifact / "MLmodel").write_text("flavors: {python_function: {}}\n")
     new = engine.check("ModelVersion", asked(registry, artifact, "bytes"))
 
     changes = engine.diff("ModelVersion", state, old, new)
-    assert (list(changes.replaces), changes.deleteBeforeReplace) == (["sha256"], True)
+    assert (list(changes.replaces), changes.deleteBeforeReplace) == (["sha256"], False)
+    _, after = engine.create("ModelVersion", new)
+    assert champion(registry, "bytes") == after["registryVersion"]
     engine.delete("ModelVersion", state)
     assert engine.read("ModelVersion", state, old) is None
-    _, after = engine.create("ModelVersion", new)
+    assert champion(registry, "bytes") == after["registryVersion"]
     assert len(versions(registry, "bytes")) == 1
     engine.delete("ModelVersion", after)
     engine.delete("ModelVersion", after)
     models = api(registry, "registered-models/search")["registered_models"]
     assert "bytes" not in [model["name"] for model in models]
+
+
+def test_the_same_bytes_from_elsewhere_replace_the_entry(engine: Engine, registry: str, artifact: Path) -> None:
+    """An entry is found by version and digest, so the one from the old address goes first."""
+    old = engine.check("ModelVersion", asked(registry, artifact, "moved"))
+    new = engine.check("ModelVersion", asked(registry, artifact, "moved", source=str(artifact.parent / "copy")))
+    state = {**old, "registryVersion": "1"}
+
+    changes = engine.diff("ModelVersion", state, old, new)
+
+    assert (list(changes.replaces), changes.deleteBeforeReplace) == (["source"], True)
+
+
+def test_deleting_takes_the_copy_and_its_run_along(engine: Engine, registry: str, artifact: Path) -> None:
+    """The uploaded bytes and their run go with the entry; those of another version stay; deleting twice is fine."""
+    kept = engine.create("ModelVersion", engine.check("ModelVersion", asked(registry, artifact, "copied")))[1]
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "copied", version="4", aliases=["challenger"]))
+    state = engine.create("ModelVersion", inputs)[1]
+    entries = {entry["version"]: entry for entry in versions(registry, "copied")}
+    gone, there = entries[state["registryVersion"]], entries[kept["registryVersion"]]
+
+    engine.delete("ModelVersion", state)
+    engine.delete("ModelVersion", state)
+
+    assert files_of(registry, gone) == [] and files_of(registry, there) == ["model/MLmodel", "model/data"]
+    stages = {run: api(registry, f"runs/get?run_id={run}")["run"]["info"]["lifecycle_stage"] for run in runs(entries)}
+    assert stages == {gone["run_id"]: "deleted", there["run_id"]: "active"}
+    again = engine.create("ModelVersion", inputs)[1]
+    (entry,) = (each for each in versions(registry, "copied") if each["version"] == again["registryVersion"])
+    assert files_of(registry, entry) == ["model/MLmodel", "model/data"]
+
+
+def test_an_entry_whose_run_is_somebody_elses_keeps_it(engine: Engine, registry: str, artifact: Path) -> None:
+    """A run that does not carry our marks is not deleted with the entry."""
+    inputs = engine.check("ModelVersion", asked(registry, artifact, "foreign"))
+    state = engine.create("ModelVersion", inputs)[1]
+    (entry,) = versions(registry, "foreign")
+    post(registry, "runs/set-tag", {"run_id": entry["run_id"], "key": "hybridml.model", "value": "other"})
+
+    engine.delete("ModelVersion", state)
+
+    assert versions(registry, "foreign") == []
+    assert files_of(registry, entry) == ["model/MLmodel", "model/data"]
+
+
+def test_aliases_follow_who_is_in_charge(engine: Engine, registry: str, artifact: Path) -> None:
+    """When challenger becomes champion, the alias moves, and the old champion's is not taken away from the new one."""
+    three = engine.check("ModelVersion", asked(registry, artifact, "roles"))
+    four = engine.check("ModelVersion", asked(registry, artifact, "roles", version="4", aliases=["challenger"]))
+    first, second = engine.create("ModelVersion", three)[1], engine.create("ModelVersion", four)[1]
+
+    promoted = engine.check("ModelVersion", asked(registry, artifact, "roles", version="4", aliases=["champion"]))
+    engine.update("ModelVersion", second, promoted)
+    retired = engine.check("ModelVersion", asked(registry, artifact, "roles", aliases=[]))
+    engine.update("ModelVersion", first, retired)
+
+    model = api(registry, "registered-models/get?name=roles")["registered_model"]
+    assert [(pair["alias"], pair["version"]) for pair in model["aliases"]] == [("champion", second["registryVersion"])]
 
 
 def test_a_corrupted_artifact_is_not_registered(engine: Engine, registry: str, artifact: Path) -> None:

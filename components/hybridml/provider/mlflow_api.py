@@ -117,11 +117,28 @@ class Registry:
         """Mark a run as finished."""
         self._call("POST", "runs/update", {"run_id": run, "status": "FINISHED"})
 
+    def run_tags(self, run: str) -> dict[str, str]:
+        """The tags of a run; raises Missing."""
+        data = self._call("GET", "runs/get", {"run_id": run})["run"].get("data", {})
+        return {tag["key"]: tag.get("value", "") for tag in data.get("tags", [])}
+
+    def forget(self, run: str, address: str) -> None:
+        """Delete what `upload` copied to `address`, then its run; nothing happens when they are gone."""
+        if address.startswith(_ARTIFACTS):
+            path = address.removeprefix(_ARTIFACTS).lstrip("/")
+            self._send("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}", _MISSING)
+        self._call("POST", "runs/delete", {"run_id": run}, ignore=_MISSING)
+
     def upload(self, run: Mapping[str, Any], source: Path) -> str:
-        """Copy a file or folder to the run's artifacts; its address, which a version can have as source."""
+        """Copy a file or folder to the run's artifacts; its address, which a version can have as source.
+
+        A run that is finished has its copy already.
+        """
         where = str(run["artifact_uri"])
         if not where.startswith(_ARTIFACTS):
             raise ResourceError(f"{self._uri} keeps artifacts at {where}; start it with `--serve-artifacts`")
+        if run.get("status") == "FINISHED":
+            return f"{where}/model"
         folder = f"{where.removeprefix(_ARTIFACTS).lstrip('/')}/model"
         files = [path for path in sorted(source.rglob("*")) if path.is_file()] if source.is_dir() else [source]
         for file in files:

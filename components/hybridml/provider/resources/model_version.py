@@ -11,16 +11,20 @@ from urllib.parse import urlsplit
 from hybridml.errors import DigestMismatch, ResourceError
 from hybridml.provider.resource import Resource
 from hybridml.provider.shape import Failure, wanted
+from hybridml.provider.unknown import holds_unknown, same
 from hybridml.spec.digest import NotAnArtifact, digest
 
 if TYPE_CHECKING:
     from hybridml.provider.mlflow_api import Registry
 
+MODEL_TAG: Final = "hybridml.model"
 VERSION_TAG: Final = "hybridml.version"
 DIGEST_TAG: Final = "hybridml.sha256"
 SIGNATURE_TAG: Final = "hybridml.signature"
 LINEAGE_TAG: Final = "hybridml.lineage."
 OWN_TAG: Final = {"hybridml.managed": "true"}
+_FOUND_BY: Final = ("trackingUri", "model", "version", "sha256")
+"""Inputs that an entry is found by."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _GLANCE = 2.0
 """Seconds that a look at the registry may take during a diff."""
@@ -84,8 +88,11 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionState]):
     rules = (_only_loopback_without_tls, _own_tags_are_ours)
 
     def deletes_first(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """The new entry would be found by the tags of the old one."""
-        return True
+        """Only where the new entry has the tags of the old one, by which it would be found.
+
+        Other bytes are registered beside the old ones, so that an alias moves without ever being gone.
+        """
+        return all(holds_unknown(new.get(key)) or same(old.get(key), new.get(key)) for key in _FOUND_BY)
 
     def identity(self, state: ModelVersionState) -> str:
         """`<model>/<number>`."""
@@ -158,11 +165,15 @@ def _register(registry: Registry, inputs: ModelVersionInputs) -> dict[str, Any]:
         return registry.create_version(inputs.model, inputs.source, "", _tags(inputs))
     source = Path(inputs.source)
     _verify(source, inputs.sha256)
-    marks = {"hybridml.model": inputs.model, VERSION_TAG: inputs.version, DIGEST_TAG: inputs.sha256}
-    run = registry.run(f"hybridml-{inputs.model}", marks)
+    run = registry.run(f"hybridml-{inputs.model}", _marks(inputs))
     uploaded = registry.upload(run, source)
     registry.finish(run["run_id"])
     return registry.create_version(inputs.model, uploaded, run["run_id"], _tags(inputs))
+
+
+def _marks(inputs: ModelVersionInputs) -> dict[str, str]:
+    """Tags of the run that holds the uploaded copy."""
+    return {MODEL_TAG: inputs.model, VERSION_TAG: inputs.version, DIGEST_TAG: inputs.sha256}
 
 
 def _verify(source: Path, sha256: str) -> None:
@@ -209,6 +220,7 @@ def _delete(registry: Registry, state: ModelVersionState) -> None:
 
     entry = _find(registry, state)
     if entry is not None:
+        _forget_copy(registry, state, entry)
         registry.delete_version(state.model, str(entry["version"]))
     try:
         model = registry.model(state.model)
@@ -216,6 +228,22 @@ def _delete(registry: Registry, state: ModelVersionState) -> None:
         return
     if OWN_TAG.items() <= _tags_of(model).items() and not any(registry.versions(state.model)):
         registry.delete_model(state.model)
+
+
+def _forget_copy(registry: Registry, state: ModelVersionState, entry: Mapping[str, Any]) -> None:
+    """Delete the bytes that were uploaded for `entry`, and their run, unless another entry is made of them."""
+    from hybridml.provider.mlflow_api import Missing
+
+    run = str(entry.get("run_id") or "")
+    others = (each for each in registry.versions(state.model) if each["version"] != entry["version"])
+    if not run or any(each.get("run_id") == run for each in others):
+        return
+    try:
+        ours = _marks(state).items() <= registry.run_tags(run).items()
+    except Missing:
+        return
+    if ours:
+        registry.forget(run, str(entry["source"]))
 
 
 def _state(inputs: ModelVersionInputs, number: str) -> ModelVersionState:
