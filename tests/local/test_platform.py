@@ -85,6 +85,17 @@ def test_registrations_carry_what_the_specification_says(project: Path) -> None:
     assert champion.inputs["tags"] == {"owner": "team-growth", "data-class": "internal"}
 
 
+def test_the_champion_is_registered_first_and_after_its_rollout(project: Path) -> None:
+    """Aliases are what serves: nothing is registered before the split has moved, and the champion's comes first."""
+    entries = {each.name: each for each in plan(project, "local").resources if each.type.endswith(":ModelVersion")}
+    rollouts = [each.urn for each in plan(project, "local").resources if each.type.endswith(":GuardedRollout")]
+
+    champion, challenger = entries["churn-3"], entries["churn-4"]
+
+    assert champion.urn in challenger.dependencies and challenger.urn not in champion.dependencies
+    assert set(rollouts) & set(champion.dependencies)
+
+
 def test_endpoints_are_exported_by_name(project: Path) -> None:
     """The one export is `endpoints`, which `hybridml status` and `hybridml invoke` read."""
     outputs = plan(project, "local").to_json()["outputs"]

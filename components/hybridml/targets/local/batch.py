@@ -172,5 +172,4 @@ class LocalBatch:
             spec=self.spec, root=self.stack.root, tracking_uri=self.registry.tracking_uri, store=store
         )
         after = pulumi.ResourceOptions.merge(self.opts, pulumi.ResourceOptions(depends_on=[made]))
-        for version in self.spec.served:
-            registration.register(self.name, version, after)
+        registration.register_all(self.name, after)

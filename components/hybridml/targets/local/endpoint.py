@@ -148,8 +148,7 @@ class LocalEndpoint:
             spec=self.spec, root=self.stack.root, tracking_uri=self.registry.tracking_uri, store=store
         )
         after = pulumi.ResourceOptions.merge(self.opts, pulumi.ResourceOptions(depends_on=[proxy.rollout]))
-        for version in self.spec.served:
-            registration.register(self.name, version, after)
+        registration.register_all(self.name, after)
 
     def _outputs(self, store: ArtifactStore, proxy: Proxy) -> EndpointOutputs:
         champion = self.spec.traffic.champion.version

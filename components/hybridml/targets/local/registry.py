@@ -62,6 +62,17 @@ class Registration:
     tracking_uri: pulumi.Input[str]
     store: ArtifactStore
 
+    def register_all(self, name: str, opts: pulumi.ResourceOptions) -> None:
+        """Registers every version of endpoint `name` that serves, one after the other and the champion first.
+
+        An alias that moves is thus set on the new version before the old one is asked about it.
+        """
+        champion = self.spec.traffic.champion.version
+        before: list[pulumi.Resource] = []
+        for version in sorted(self.spec.served, key=lambda each: each != champion):
+            after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=before))
+            before = [self.register(name, version, after)]
+
     def register(self, name: str, version: str, opts: pulumi.ResourceOptions) -> ModelVersion:
         """Registers `version` of endpoint `name` with its digest, signature, card and lineage."""
         model = self.spec.versions[version]
