@@ -25,6 +25,7 @@ from ruamel.yaml import YAML
 
 HOME = Path(__file__).resolve().parents[2]
 STACK = "local"
+AT_ONCE = {"strategy": "all-at-once", "steps": None, "abort_on": None}
 PARTS = ("Pulumi.yaml", "infra", "stacks", "components", "docs", "examples")
 
 
@@ -47,8 +48,8 @@ class Served:
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def copied(cls, root: Path) -> Served:
-        """The project's own files below `root`, on ports that are free."""
+    def copied(cls, root: Path, rollout: Mapping[str, Any] = AT_ONCE) -> Served:
+        """The project's own files below `root`, on ports that are free; versions change as `rollout` says."""
         for part in PARTS:
             source = HOME / part
             ignored = shutil.ignore_patterns("__pycache__", "venv", ".venv")
@@ -58,7 +59,17 @@ class Served:
                 shutil.copy2(source, root / part)
         served = cls(root)
         served._move_ports()
+        served.roll_out(rollout)
         return served
+
+    def roll_out(self, rollout: Mapping[str, Any]) -> None:
+        """Versions of every endpoint of the stack change so from now on."""
+
+        def change(stack: dict[str, Any]) -> None:
+            for endpoint in stack["config"]["hybridml:endpoints"].values():
+                endpoint["rollout"] = dict(rollout)
+
+        self.edit(f"stacks/Pulumi.{STACK}.yaml", change)
 
     def train(self) -> None:
         """What `make up` does first."""

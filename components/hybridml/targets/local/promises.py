@@ -23,9 +23,6 @@ _RUNTIME = Refusal(
     "set `runtime.kind: mlflow`, or place the endpoint on kubernetes",
 )
 _MODE = Refusal("answers while the caller waits", "set `mode: realtime`, or place the endpoint on a cloud")
-_AT_ONCE = Refusal(
-    "moves traffic at once, when the new version is healthy", "set `rollout: {strategy: all-at-once}` in this stack"
-)
 
 PROMISES: Promises = {
     Promise.REALTIME: KEEPS,
@@ -44,12 +41,10 @@ PROMISES: Promises = {
     Promise.AUTOSCALING: KEEPS,
     Promise.SCHEDULES: KEEPS,
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
-    Promise.ROLLOUT_GATES: Refusal(
-        "watches no gates of a rollout", "leave them out in this stack: `rollout: {abort_on: null}`"
-    ),
-    Promise.ROLLOUT_CANARY: _AT_ONCE,
-    Promise.ROLLOUT_LINEAR: _AT_ONCE,
-    Promise.ROLLOUT_BLUE_GREEN: _AT_ONCE,
+    Promise.ROLLOUT_GATES: KEEPS,
+    Promise.ROLLOUT_CANARY: KEEPS,
+    Promise.ROLLOUT_LINEAR: KEEPS,
+    Promise.ROLLOUT_BLUE_GREEN: KEEPS,
     Promise.CAPTURE: KEEPS,
     Promise.DRIFT: _MONITORED,
     Promise.DATA_QUALITY: _MONITORED,
