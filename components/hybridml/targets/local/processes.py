@@ -22,6 +22,8 @@ _QUIET = {
     "_MLFLOW_TELEMETRY_PRE_WARM_DATABRICKS_SDK": "false",
     "PYTHONUNBUFFERED": "1",
 }
+_AS_VERIFIED = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""A model that is code leaves no bytecode in the artifact store, where everything has a digest."""
 
 
 def model_server() -> list[str]:
@@ -47,7 +49,7 @@ def model_server() -> list[str]:
 def model_server_environment(spec: EndpointSpec) -> Mapping[str, str]:
     """Environment of one model server but for its model: as many threads as it has cores, and the spec's own."""
     threads = str(math.ceil(spec.runtime.resources.cpu.millicores / 1000))
-    return {**_QUIET, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **spec.runtime.env}
+    return {**_QUIET, **_AS_VERIFIED, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, **spec.runtime.env}
 
 
 def verification() -> list[str]:
