@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +75,28 @@ def compare_inputs(
 def _properties(resource: PlannedResource, recorded: Value) -> Iterator[Difference | _Unclear]:
     ignored = _INTERNAL | (_PROVIDER_INTERNAL if resource.type.startswith("pulumi:providers:") else set())
     before = {key: value for key, value in recorded.items() if key not in ignored or key in resource.inputs}
+    after = resource.inputs
+    if resource.type.startswith("pulumi:providers:"):
+        before, after = _decoded(before), _decoded(after)
     if resource.type.startswith("kubernetes:"):
         before = kubernetes.as_written(before, resource.inputs)
     bridged = _DEFAULTS in recorded
-    yield from _mapping(resource.inputs, before, "", recorded.get(_DEFAULTS), certain=bridged or _whole(resource))
+    yield from _mapping(after, before, "", recorded.get(_DEFAULTS), certain=bridged or _whole(resource))
+
+
+def _decoded(inputs: Mapping[str, Value]) -> dict[str, Value]:
+    """The inputs of a provider, whatever is no text being JSON in them, which SDK and provider write differently."""
+    return {key: _parsed(value) for key, value in inputs.items()}
+
+
+def _parsed(value: Value) -> Value:
+    if isinstance(value, Secret):
+        return Secret(_parsed(value.value))
+    try:
+        found = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return found if isinstance(found, bool | dict | list) or not isinstance(value, str) else value
 
 
 def _whole(resource: PlannedResource) -> bool:
@@ -135,10 +154,19 @@ def _identified(difference: Difference, folder: Path) -> Difference | _Unclear |
     if not (_is_asset(before) and _is_asset(after)):
         return difference
     found = digest(after, folder)
-    if found is not None:
-        return None if before.get("hash") == found else difference
-    same = all(after.get(key) == before.get(key) for key in ("path", "uri", "text"))
-    return _Unclear(difference.path) if same else difference
+    if found is not None and "hash" in before:
+        return None if before["hash"] == found else difference
+    if _without_digests(before) != _without_digests(after):
+        return difference
+    return None if set(before) <= {SIGNATURE, "text", "hash"} else _Unclear(difference.path)
+
+
+def _without_digests(value: Value) -> Value:
+    """An asset or archive as a program says it; some providers record no digest."""
+    if not isinstance(value, Mapping):
+        return reveal(value)
+    kept = ((key, item) for key, item in value.items() if key != "hash" or SIGNATURE not in value)
+    return {key: _without_digests(item) for key, item in kept if item is not None}
 
 
 def _is_asset(value: Value) -> bool:

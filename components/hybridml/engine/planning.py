@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from hybridml.engine.placeholders import Subject, outputs_of, result_of
 from hybridml.engine.plan import Note, Plan, PlannedResource
 from hybridml.engine.recorded import Recorded
 from hybridml.engine.runtime import Job, Log, execute
-from hybridml.engine.values import UNKNOWN, Properties, Value, contains_unknown
+from hybridml.engine.values import SIGNATURE, UNKNOWN, Properties, Value, contains_unknown
 
 HERE: Final = Path()
 """Where the paths of a program's assets begin when nothing else is said."""
@@ -121,7 +122,7 @@ class PlanResolver:
         found = compare_inputs(_planned(registration, known), before, (), self._folder)
         changed = {top_level(difference.path) for difference in found.differences}
         return {**known.outputs} | {
-            key: value
+            key: _laid_over(known.outputs.get(key), value)
             for key, value in registration.inputs.items()
             if key in changed or key not in known.outputs or contains_unknown(known.outputs[key])
         }
@@ -137,6 +138,13 @@ class PlanResolver:
 
     def _note(self, subject: str, message: str) -> None:
         self._notes.add(Note(subject=subject, message=message))
+
+
+def _laid_over(recorded: Value, asked: Value) -> Value:
+    """What an output becomes when its input changes: what else a provider recorded inside it, a name say, stays."""
+    if isinstance(recorded, Mapping) and isinstance(asked, Mapping) and SIGNATURE not in asked:
+        return {**recorded, **{key: _laid_over(recorded.get(key), value) for key, value in asked.items()}}
+    return asked
 
 
 def plan_job(job: Job, recorded: Recorded, log: Log) -> Plan:
