@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -106,17 +105,12 @@ def key_pair(folder: Path, name: str) -> None:
 
 
 def sign(small: Small, version: str, key: str = "models") -> None:
-    """Signs a version with the library's own command."""
-    command = [
-        str(Path(sys.executable).with_name("model_signing")),
-        "sign",
-        "key",
-        str(small.root / "models" / version),
-    ]
-    bundle = ["--signature", str(small.root / "models" / f"{version}.sig")]
-    subprocess.run(
-        [*command, "--private_key", str(small.root / "keys" / f"{key}.key"), *bundle], check=True, capture_output=True
-    )
+    """Signs a version, its bundle beside it."""
+    from model_signing.signing import Config
+
+    artifact = small.root / "models" / version
+    config = Config().use_elliptic_key_signer(private_key=small.root / "keys" / f"{key}.key")
+    config.sign(artifact, artifact.with_name(f"{version}.sig"))
 
 
 @pytest.fixture(scope="module")

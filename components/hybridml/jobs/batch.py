@@ -27,6 +27,8 @@ from hybridml.jobs.parts import Part, Parts, write_json
 from hybridml.jobs.rows import Row, Shard, format_of, frame, shards
 
 if TYPE_CHECKING:
+    import numpy
+    import pandas
     from mlflow.pyfunc import PyFuncModel
 
 LATEST: Final = "latest.json"
@@ -169,16 +171,19 @@ def _answers(model: PyFuncModel, asked: Any, count: int) -> list[dict[str, Any]]
     import pandas
 
     said = model.predict(asked)
-    if isinstance(said, pandas.DataFrame):
-        table = said
-    else:
-        values = numpy.asarray(said) if not isinstance(said, dict) else None
-        wide = values is not None and values.ndim == 2  # noqa: PLR2004 - rows and columns
-        names = [f"prediction_{position}" for position in range(values.shape[1])] if wide else ["prediction"]
-        table = pandas.DataFrame(said) if isinstance(said, dict) else pandas.DataFrame(list(values), columns=names)
+    table = pandas.DataFrame(said) if isinstance(said, dict | pandas.DataFrame) else _table(numpy.asarray(said))
     if len(table) != count:
         raise ValueError(f"the model answered {len(table)} predictions for {count} rows")
     return [{str(name): value for name, value in record.items()} for record in table.to_dict(orient="records")]
+
+
+def _table(values: numpy.ndarray[Any, Any]) -> pandas.DataFrame:
+    """One column for one number per row, or one for each of several."""
+    import pandas
+
+    wide = values.ndim == 2  # noqa: PLR2004 - rows and columns
+    names = [f"prediction_{position}" for position in range(values.shape[1])] if wide else ["prediction"]
+    return pandas.DataFrame(list(values), columns=names)
 
 
 def _manifest(task: Task, files: Digested, parts: list[Part], errors: str | None) -> dict[str, Any]:

@@ -112,7 +112,7 @@ _READERS = {"csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
 def frame(rows: list[Row], schema: Schema | None) -> pandas.DataFrame:
     """The rows as the model wants them: columns and types of its signature, or numbers where a column has only those.
 
-    Raises ValueError for a value that is none of its column's type, and KeyError for a column that is missing.
+    Raises ValueError for a value that is none of its column's type, and for a column that is missing.
     """
     import pandas
 
@@ -125,7 +125,7 @@ def frame(rows: list[Row], schema: Schema | None) -> pandas.DataFrame:
     optional = {name for name in types if name not in schema.required_input_names()}
     missing = [name for name in types if name not in made and name not in optional]
     if missing:
-        raise KeyError(f"has no {', '.join(missing)}")
+        raise ValueError(f"has no {', '.join(map(str, missing))}")
     return pandas.DataFrame({name: _typed(made[name], types[name]) for name in types if name in made})
 
 

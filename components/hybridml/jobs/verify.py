@@ -54,7 +54,8 @@ def _verifier(key: Path) -> Config:
     except ImportError as error:
         raise NotSigned(f"signatures cannot be verified: {error}; pip install 'hybridml[local]'") from None
     try:
-        return Config().use_elliptic_key_verifier(public_key=key)
+        config: Config = Config()  # type: ignore[no-untyped-call] # the library's constructors carry no types
+        return config.use_elliptic_key_verifier(public_key=key)
     except Exception:  # ValueError, TypeError, AttributeError, UnsupportedAlgorithm: whatever the file holds
         raise NotSigned(
             f"{key} is not a public key that verifies signatures; it has to be an EC key in PEM, P-256, P-384 or P-521"
