@@ -106,10 +106,10 @@ def test_endpoints_are_exported_by_name(project: Path) -> None:
 
 def test_refusals_of_all_endpoints_come_at_once_with_their_places(project: Path) -> None:
     """What two endpoints ask in vain is said in one error, each with the file and line that asks."""
-    edit(project / "infra/endpoints/wine.yaml", lambda wine: wine.update({"mode": "batch"}))
+    edit(project / "infra/endpoints/wine.yaml", lambda wine: wine.update({"mode": "async"}))
     edit(
         project / "stacks/Pulumi.local.yaml",
-        lambda stack: stack["config"]["hybridml:endpoints"]["churn"].update({"scaling": {"min": 1, "max": 3}}),
+        lambda stack: stack["config"]["hybridml:endpoints"]["churn"].update({"instance": "ml.m7i.large"}),
     )
 
     with pytest.raises(ConfigurationError) as refused:
@@ -118,7 +118,7 @@ def test_refusals_of_all_endpoints_come_at_once_with_their_places(project: Path)
     found = [(problem.file, problem.line > 0, problem.path) for problem in refused.value.problems]
     assert found == [
         ("infra/endpoints/wine.yaml", True, "wine.mode"),
-        ("stacks/Pulumi.local.yaml", True, "churn.scaling.max"),
+        ("stacks/Pulumi.local.yaml", True, "churn.instance"),
     ]
 
 
@@ -126,12 +126,12 @@ def test_a_default_that_is_refused_names_what_holds_it(project: Path) -> None:
     """Nobody wrote `strategy`, so the place of the rollout that asks for the default is named."""
     edit(project / "infra/endpoints/wine.yaml", lambda wine: wine.update({"rollout": {"bake": "5m"}}))
     edit(
-        project / "stacks/Pulumi.local.yaml",
+        project / "stacks/Pulumi.onprem.yaml",
         lambda stack: stack["config"]["hybridml:endpoints"]["wine"].pop("rollout"),
     )
 
     with pytest.raises(ConfigurationError) as refused:
-        plan(project, "local")
+        plan(project, "onprem")
 
     assert [(problem.file, problem.path) for problem in refused.value.problems] == [
         ("infra/endpoints/wine.yaml", "wine.rollout.strategy")

@@ -87,12 +87,12 @@ def test_what_is_not_kept_is_refused_by_name(over: dict[str, Any], path: str) ->
 
 def test_all_refusals_come_at_once() -> None:
     """An endpoint that asks for three things that are not there hears of all three."""
-    asked = spec(mode="async", slo={"p99_ms": 1}, rollout={"strategy": "canary"})
+    asked = spec(mode="async", slo={"p99_ms": 1}, runtime={"kind": "triton"})
 
     assert {problem.path for problem in refusals("iris", asked)} == {
         "iris.mode",
         "iris.slo.p99_ms",
-        "iris.rollout.strategy",
+        "iris.runtime.kind",
     }
 
 
