@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +15,9 @@ from hybridml.cli.rollout_report import Parts, document, moment
 from hybridml.errors import ConfigurationError, HybridMLError
 from hybridml.jobs.records import Record
 from hybridml.report.comparison_text import comparison_text
+
+from .conftest import Run
+from .stage import deployed
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CHAMPION, CHALLENGER = "3-aaaaaaaa", "4-bbbbbbbb"
@@ -201,3 +205,42 @@ def test_an_endpoint_without_capture_is_told_how() -> None:
     """The way out is in the message."""
     with pytest.raises(HybridMLError, match=r"churn keeps no requests.*`capture: \{sample: 10\}`"):
         Parts.of("churn", {"url": "x"})
+
+
+def exported(folder: Path) -> dict[str, Any]:
+    """What a stack exports of an endpoint with capture."""
+    capture = {"folder": str(folder), "champion": CHAMPION, "challenger": CHALLENGER, "shadow": CHALLENGER}
+    return {"endpoints": {"churn": {"target": "local", "capture": capture}, "wine": {"target": "local"}}}
+
+
+def test_the_command_reads_what_the_stack_exports(run: Run, project: Path, tmp_path: Path) -> None:
+    """Text for people, JSON for programs, both from the folder that the endpoint names."""
+    parts = kept(tmp_path / "kept", split(failing))
+    deployed(project, exported(parts.folder))
+    asked = ("rollout", "report", "churn", "--project", project, "-s", "one")
+
+    text, document = run(*asked), json.loads(run(*asked, "--format", "json").out)
+
+    assert text.code == 0
+    assert f"→ challenger {CHALLENGER} fails more" in text.out
+    assert (document["version"], document["stack"], document["endpoint"]) == (1, "one", "churn")
+    assert document["records"] == 4_000
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (("wine",), 1, "wine keeps no requests"),
+        (("tea",), 2, "there is no endpoint 'tea' (one of churn, wine)"),
+        (("churn", "--since", "soon"), 2, "'soon' is no time"),
+        (("churn", "--confidence", "95"), 2, "95 is no share"),
+    ],
+)
+def test_what_cannot_be_reported_is_said(argv: tuple[str, ...], code: int, said: str, run: Run, project: Path) -> None:
+    """One message with the way out, and nothing on stdout."""
+    deployed(project, exported(project / "kept"))
+
+    ran = run("rollout", "report", *argv, "--project", project, "-s", "one")
+
+    assert (ran.code, ran.out) == (code, "")
+    assert said in ran.err

@@ -82,7 +82,7 @@ def small() -> Iterator[Small]:
 def asked(small: Small) -> list[tuple[int, str, str]]:
     """Status, version and id of every request, once all of them and their copies are kept."""
     with caller(small) as client:
-        answers = [ask(client, float(number % 10)) for number in range(REQUESTS)]
+        answers = [ask(small, client, float(number % 10)) for number in range(REQUESTS)]
     _until(lambda: len(records(small)) == 2 * REQUESTS)
     return answers
 
@@ -91,12 +91,12 @@ def caller(small: Small) -> httpx.Client:
     said = small.outputs["authentication"]
     token = mint(Path(said["key"]), issuer="hybridml", audience=small.name, subject="t", groups=["scoring-clients"])
     authorised = {"authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=small.outputs["url"], headers=authorised, trust_env=False, timeout=60)
+    return httpx.Client(headers=authorised, trust_env=False, timeout=60)
 
 
-def ask(client: httpx.Client, x: float) -> tuple[int, str, str]:
+def ask(small: Small, client: httpx.Client, x: float) -> tuple[int, str, str]:
     row = {"x": x, "email": "planted-email", "phone": "planted-phone"}
-    answer = client.post("", json={"instances": [row]})
+    answer = client.post(small.outputs["url"], json={"instances": [row]})
     return answer.status_code, answer.headers["x-hybridml-version"], answer.text
 
 
@@ -174,7 +174,7 @@ def test_a_change_of_capture_is_taken_over(small: Small, asked: list[tuple[int, 
     small.up()
     assert not {kind for kind, count in small.up().changes.items() if count and kind != "same"}
     with caller(small) as client:
-        status, *_ = ask(client, 5.0)
+        status, *_ = ask(small, client, 5.0)
     _until(lambda: len(records(small)) == before + 2)
 
     assert status == 200
