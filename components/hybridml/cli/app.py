@@ -11,6 +11,7 @@ import hybridml
 from hybridml.cli.failure import Commands
 from hybridml.cli.options import (
     CheckFormat,
+    Events,
     Everything,
     Format,
     Out,
@@ -237,6 +238,7 @@ def up(
     target: TargetPatterns = None,
     target_dependents: TargetDependents = False,
     format_: ResultFormat = Format.TEXT,
+    events: Events = False,
 ) -> None:
     """Make what the stack describes; with `--target`, only the resources that it names.
 
@@ -245,7 +247,9 @@ def up(
     from hybridml.cli import deploy
 
     targets = deploy.targets(target, target_dependents)
-    asked = deploy.Asked(folder=project, stack=stack, engine=engine, yes=yes, format_=format_, targets=targets)
+    asked = deploy.Asked(
+        folder=project, stack=stack, engine=engine, yes=yes, format_=format_, events=events, targets=targets
+    )
     raise typer.Exit(deploy.up(asked, refreshing=refresh))
 
 
@@ -266,6 +270,7 @@ def refresh(
     target: TargetPatterns = None,
     target_dependents: TargetDependents = False,
     format_: ResultFormat = Format.TEXT,
+    events: Events = False,
 ) -> None:
     """Look at everything that the stack made, show what is not as recorded, and record it.
 
@@ -275,7 +280,9 @@ def refresh(
     from hybridml.cli import deploy
 
     targets = deploy.targets(target, target_dependents)
-    asked = deploy.Asked(folder=project, stack=stack, engine=engine, yes=yes, format_=format_, targets=targets)
+    asked = deploy.Asked(
+        folder=project, stack=stack, engine=engine, yes=yes, format_=format_, events=events, targets=targets
+    )
     raise typer.Exit(deploy.refresh(asked, preview_only=preview_only, expect_no_changes=expect_no_changes))
 
 
@@ -288,6 +295,7 @@ def destroy(
     target: TargetPatterns = None,
     target_dependents: TargetDependents = False,
     format_: ResultFormat = Format.TEXT,
+    events: Events = False,
 ) -> None:
     """Remove everything that the stack made, in reverse order; with `--target`, only the resources that it names.
 
@@ -296,7 +304,9 @@ def destroy(
     from hybridml.cli import deploy
 
     targets = deploy.targets(target, target_dependents)
-    asked = deploy.Asked(folder=project, stack=stack, engine=engine, yes=yes, format_=format_, targets=targets)
+    asked = deploy.Asked(
+        folder=project, stack=stack, engine=engine, yes=yes, format_=format_, events=events, targets=targets
+    )
     raise typer.Exit(deploy.destroy(asked))
 
 

@@ -42,6 +42,10 @@ class Asked:
     """Whether stdout gets the events of the run instead of its result."""
     targets: Targets = EVERYTHING
 
+    def __post_init__(self) -> None:
+        if self.events and self.format_ is Format.JSON:
+            raise place.contradiction("--json", "--format json")
+
 
 def targets(patterns: list[str] | None, dependents: bool) -> Targets:
     """What `--target` and `--target-dependents` restrict a run to.

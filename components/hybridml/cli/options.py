@@ -62,6 +62,12 @@ ProjectFolder = Annotated[
 ResultFormat = Annotated[Format, typer.Option("--format", help="Text for people, JSON for programs.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write the result to this file instead of stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
+Events = Annotated[
+    bool,
+    typer.Option(
+        "--json", metavar="", help="Write the events of the run to stdout instead of a result, one JSON object a line."
+    ),
+]
 WhichEngine = Annotated[
     Engine | None,
     typer.Option(

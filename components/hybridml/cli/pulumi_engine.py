@@ -38,10 +38,16 @@ class Shared:
     root: Path
     stack: str
 
-    def run(self, verb: str, options: Sequence[str]) -> int:
-        """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status."""
+    def run(self, verb: str, options: Sequence[str], events: int | None = None) -> int:
+        """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status.
+
+        `events` is the descriptor that Pulumi writes its events to; what it prints is then no result.
+        """
         argv = [executable(), verb, "--cwd", str(self.root), "--stack", self.stack, *options]
-        return subprocess.run(argv, check=False).returncode
+        if events is None:
+            return subprocess.run(argv, check=False).returncode
+        skipped = [] if PREVIEW_ONLY in options else ["--skip-preview"]
+        return _logged([*argv, *skipped], dict(os.environ), events)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +68,12 @@ class Private:
     def _state(self) -> Path:
         return self._folder / ".pulumi" / "stacks" / self.project / f"{self.stack}.json"
 
-    def run(self, verb: str, options: Sequence[str]) -> int:
-        """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status."""
+    def run(self, verb: str, options: Sequence[str], events: int | None = None) -> int:
+        """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status. See `Shared`."""
         skipped = [] if PREVIEW_ONLY in options else ["--skip-preview"]
         argv = [*self._command(verb), *skipped, *options]
+        if events is not None:
+            return _logged(argv, self._environment(), events)
         # What Pulumi prints is progress here; the result is for our caller to print.
         return subprocess.run(argv, env=self._environment(), check=False, stdout=sys.stderr.fileno()).returncode
 
@@ -120,3 +128,10 @@ class Private:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
+
+
+def _logged(argv: list[str], environment: dict[str, str], events: int) -> int:
+    """Runs Pulumi with its events going to a descriptor. The option is one of those that it hides from its help."""
+    command = [*argv, "--event-log", f"/dev/fd/{events}"]
+    said = environment | {"PULUMI_DEBUG_COMMANDS": "true"}
+    return subprocess.run(command, env=said, check=False, stdout=sys.stderr.fileno(), pass_fds=[events]).returncode
