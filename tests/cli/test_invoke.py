@@ -119,3 +119,13 @@ def test_nothing_deployed_says_how_to_deploy(run: Run, project: Path) -> None:
 
     assert ran.code == 1
     assert "hybridml up -s one" in ran.err
+
+
+def test_a_batch_is_not_asked(run: Run, project: Path) -> None:
+    """An endpoint that predicts files has no address; where its predictions lie is said instead."""
+    deployed(project, {"endpoints": {"wine": {"target": "local", "output": "/results/wine", "versions": {"1": "/x"}}}})
+
+    ran = _invoke(run, project, "--data", "{}")
+
+    assert ran.code == 1
+    assert "wine predicts files; its predictions lie in /results/wine" in ran.err

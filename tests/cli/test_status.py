@@ -38,6 +38,23 @@ def test_services_and_endpoints_are_shown(run: Run, project: Path) -> None:
     assert document["services"] == [{"name": "churn-3", "health": "healthy", "pid": os.getpid(), "log": "/log"}]
 
 
+def test_a_batch_shows_what_it_predicted(run: Run, project: Path) -> None:
+    """An endpoint without an address shows its folder, and counts and end of its newest run."""
+    said = {"rows": 3, "predicted": 2, "failed": 1, "finished": "2026-01-02T03:04:05+00:00"}
+    folder = project / "results"
+    deployed(project, {"endpoints": {"churn": {"target": "local", "output": str(folder), "versions": {"3": "/a"}}}})
+    before = run("status", "--project", project, "-s", "one")
+    folder.mkdir()
+    (folder / "latest.json").write_text(json.dumps({**said, "parts": []}))
+
+    text = run("status", "--project", project, "-s", "one")
+    document = json.loads(run("status", "--project", project, "-s", "one", "--format", "json").out)
+
+    assert "not yet" in before.out and (before.code, text.code) == (0, 0)
+    assert str(folder) in text.out and "2026-01-02T03:04:05+00:00" in text.out and "None" not in text.out
+    assert document["endpoints"]["churn"]["latest"] == said
+
+
 def test_a_dead_service_is_seen(run: Run, project: Path) -> None:
     """A process that is gone, or whose number somebody else has, is dead, and the command exits 1."""
     recycled = {**OURS, "started": "another boot"}

@@ -11,6 +11,7 @@ from hybridml.cli import deployed, output, place
 from hybridml.cli.deployed import Deployed
 from hybridml.cli.options import Format
 from hybridml.cli.probe import Health, look
+from hybridml.jobs.batch import latest
 
 SERVICE_TYPE = "hybridml:index:HostService"
 
@@ -61,7 +62,18 @@ def _document(stack: str, found: Deployed, services: list[Service], healthy: boo
 
 
 def _endpoint(endpoint: Mapping[str, Any]) -> dict[str, object]:
-    return {key: endpoint.get(key) for key in ("target", "url", "output", "versions", "weights") if key in endpoint}
+    keys = ("target", "url", "output", "versions", "weights")
+    last = {"latest": latest(Path(str(endpoint["output"])))} if _batch(endpoint) else {}
+    return {key: endpoint.get(key) for key in keys if key in endpoint} | last
+
+
+def _batch(endpoint: Mapping[str, Any]) -> bool:
+    return endpoint.get("target") == "local" and "output" in endpoint
+
+
+def _counts(endpoint: Mapping[str, Any]) -> tuple[str, str, str]:
+    said = latest(Path(str(endpoint["output"])))
+    return str(said.get("predicted", "")), str(said.get("failed", "")), str(said.get("finished", "not yet"))
 
 
 def _text(found: Deployed, services: list[Service]) -> str:
@@ -69,9 +81,11 @@ def _text(found: Deployed, services: list[Service]) -> str:
     for name, endpoint in sorted(found.endpoints.items()):
         where = str(endpoint.get("url") or endpoint.get("output"))
         endpoints.append((name, str(endpoint.get("target")), where, _versions(endpoint)))
+    batches = [("BATCH", "PREDICTED", "FAILED", "FINISHED")]
+    batches += [(name, *_counts(endpoint)) for name, endpoint in sorted(found.endpoints.items()) if _batch(endpoint)]
     rows = [("SERVICE", "HEALTH", "PID", "LOG")]
     rows += [(service.name, service.health.value, str(service.pid), service.log) for service in services]
-    parts = [output.table(table) for table in (endpoints, rows) if len(table) > 1]
+    parts = [output.table(table) for table in (endpoints, batches, rows) if len(table) > 1]
     return "\n".join(parts) or f"Deployed with the {found.engine} engine; no endpoint and no service of this machine.\n"
 
 

@@ -104,6 +104,15 @@ def _alone(output: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def latest(output: Path) -> dict[str, Any]:
+    """Counts and end of the newest complete run below `output`; empty before the first."""
+    try:
+        said = json.loads((output / LATEST).read_text(encoding="utf-8"))
+        return {key: said[key] for key in ("rows", "predicted", "failed", "finished")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def _complete(folder: Path) -> dict[str, Any] | None:
     """The manifest of a run that has ended and whose parts are all there."""
     try:
