@@ -28,7 +28,7 @@ pytestmark = pytest.mark.services
 
 MOST = 3
 NOON, NIGHT = datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 7, 1, 22, tzinfo=UTC)
-MORNING = datetime(2026, 7, 2, 7, tzinfo=UTC)
+MORNING, AFTERNOON = datetime(2026, 7, 2, 7, tzinfo=UTC), datetime(2026, 7, 2, 13, tzinfo=UTC)
 POLICY = Policy(
     bounds=Bounds(1, MOST),
     requests_per_replica=20,
@@ -36,6 +36,7 @@ POLICY = Policy(
         Schedule(cron="0 20 * * *", timezone="UTC", bounds=Bounds(0, 0)),
         Schedule(cron="0 7 * * *", timezone="UTC", bounds=Bounds(2, MOST)),
         Schedule(cron="0 9 * * *", timezone="UTC", bounds=Bounds(1, MOST)),
+        Schedule(cron="0 13 * * *", timezone="UTC", bounds=Bounds(1, 1)),
     ),
 )
 
@@ -155,7 +156,7 @@ def test_traffic_moves_to_replicas_that_are_known_to_be_healthy(endpoint: Endpoi
 
 
 def test_replicas_follow_load_and_time_without_a_lost_request(endpoint: Endpoint) -> None:
-    """Out under load, in afterwards, out by a schedule, off at night (503), and back in the morning."""
+    """Out under load, in afterwards, out by a schedule, off at night (503), back in the morning, in under full load."""
     with endpoint.stage.running():
         eventually(lambda: endpoint.serving() == 1)
         steering = threading.Thread(target=endpoint.steer)
@@ -177,8 +178,10 @@ def test_replicas_follow_load_and_time_without_a_lost_request(endpoint: Endpoint
             time.sleep(1.0)
         endpoint.moment = MORNING
         eventually(lambda: endpoint.serving() == 2)
-        with callers(url, header, ["{}"], each_second=8) as morning:
-            time.sleep(0.5)
+        with callers(url, header, ["{}"], each_second=150) as morning:
+            eventually(lambda: endpoint.serving() == MOST)
+            endpoint.moment = AFTERNOON
+            eventually(lambda: endpoint.phases() == ["running", "paused", "paused"])
         endpoint.ended.set()
         steering.join()
 
