@@ -15,9 +15,11 @@ from .conftest import COMMAND, Run
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]
 
 
-def test_there_are_the_eight_commands() -> None:
-    """plan, check, up, destroy, status, invoke, schema, doctor."""
-    assert COMMANDS == ["check", "destroy", "doctor", "invoke", "plan", "schema", "status", "up"]
+def test_there_are_the_twelve_commands() -> None:
+    """Those that the changelog names, and no other."""
+    wanted = "add check destroy doctor init invoke plan refresh rollout schema status up"
+
+    assert " ".join(COMMANDS) == wanted
 
 
 @pytest.mark.parametrize("command", COMMANDS)
