@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 
 TELLTALE = '''
+import time
+
 import mlflow.pyfunc
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
@@ -28,6 +30,8 @@ class Telltale(mlflow.pyfunc.PythonModel):
             return object()
         if first == -4:
             raise SystemExit(3)
+        if first == -5:
+            time.sleep(2)
         return model_input["number"] * 2
 
 

@@ -151,6 +151,15 @@ def test_private_features_never_reach_the_disk(server: Server, tmp_path: Path) -
     assert len(key.read_bytes()) == 32
 
 
+def test_a_misspelt_feature_is_called_so(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """What is to be dropped and what the model knows are set side by side when the server starts."""
+    settings = replace(server().settings, drop=("emial",), hash=("phone",))
+
+    Capture(Model(), settings, frozenset({"email", "phone"}))
+
+    assert "capture drops or hashes emial, which the model's signature does not name" in caplog.text
+
+
 @pytest.mark.parametrize(("status", "inputs"), [(400, None), (500, {"instances": [{"age": 1}]})])
 def test_an_errors_text_is_not_kept(server: Server, status: int, inputs: Any) -> None:
     """It may quote the request; and a refused request may call a private feature by another name."""

@@ -102,6 +102,27 @@ def test_where_nothing_is_asked_everything_is_kept(case: str) -> None:
     assert Redaction().inputs(request) is request
 
 
+KNOWN = Redaction(drop=frozenset({"email"}), known=frozenset({"age", "email", "person"}))
+UNEXPECTED: dict[str, tuple[Any, Any]] = {
+    "records": ({"instances": [{"age": 1, "E-Mail": "a@b"}]}, {"instances": [{"age": 1}]}),
+    "columns": ({"inputs": {"age": [1], "E-Mail": ["a@b"]}}, {"inputs": {"age": [1]}}),
+    "a table": (
+        {"dataframe_split": {"columns": ["E-Mail", "age"], "data": [["a@b", 1]]}},
+        {"dataframe_split": {"columns": ["age"], "data": [[1]]}},
+    ),
+    "inside a feature": ({"inputs": {"person": {"size": 2, "email": "a@b"}}}, {"inputs": {"person": {"size": 2}}}),
+    "parameters": ({"inputs": {"age": 1}, "params": {"top": 3}}, {"inputs": {"age": 1}, "params": {"top": 3}}),
+}
+
+
+@pytest.mark.parametrize("case", UNEXPECTED)
+def test_what_the_signature_does_not_name_is_not_kept(case: str) -> None:
+    """MLflow passes over a column that the model does not know; it may be a private feature by another name."""
+    request, kept = UNEXPECTED[case]
+
+    assert KNOWN.inputs(request) == kept
+
+
 def test_answers_that_repeat_the_question_are_cleaned() -> None:
     """A model that answers with the row it was given does not undo the redaction."""
     answer = {"predictions": [{"email": "a@b", "phone": "555", "score": 0.5}]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 import uuid
@@ -28,6 +29,7 @@ MOST_BODY = 1024 * 1024
 ROUTE_HEADER = "x-hybridml-route"
 """Request header in which the proxy says why it chose this version; a caller's own is overwritten."""
 ROUTES = ("split", "header")
+_LOG = logging.getLogger("uvicorn.error")
 _MOST_ID = 128
 _OVERHEAD = 1024
 
@@ -63,20 +65,24 @@ class CaptureSettings:
         return cls(**values | {name: tuple(values[name]) for name in ("drop", "hash")})
 
 
-def capturing(app: Application) -> Application:
-    """`app`, with its requests kept where the environment says so."""
+def capturing(app: Application, features: frozenset[str] = frozenset()) -> Application:
+    """`app`, with its requests kept where the environment says so; `features` are those of the model's signature."""
     text = os.environ.get(VARIABLE)
-    return Capture(app, CaptureSettings.from_json(text)) if text else app
+    return Capture(app, CaptureSettings.from_json(text), features) if text else app
 
 
 class Capture:
     """ASGI middleware: a sample of the predictions becomes records after their answers were sent."""
 
-    def __init__(self, app: Application, settings: CaptureSettings) -> None:
+    def __init__(self, app: Application, settings: CaptureSettings, features: frozenset[str] = frozenset()) -> None:
         self._app, self._settings = app, settings
+        _look_for_typos(settings, features)
         self._keeper = Keeper(Path(settings.folder), settings.replica, settings.retention_days)
         self._redaction = Redaction(
-            drop=frozenset(settings.drop), hash=frozenset(settings.hash), key=secret_of(Path(settings.key))
+            drop=frozenset(settings.drop),
+            hash=frozenset(settings.hash),
+            key=secret_of(Path(settings.key)),
+            known=features,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,6 +122,13 @@ class Capture:
             await send(message)
 
         return tell
+
+
+def _look_for_typos(settings: CaptureSettings, features: frozenset[str]) -> None:
+    """A private feature that is misspelt would be kept; one that only another version has would not."""
+    unknown = sorted({*settings.drop, *settings.hash} - features) if features else []
+    if unknown:
+        _LOG.warning("capture drops or hashes %s, which the model's signature does not name", ", ".join(unknown))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What of a request and its answer may be kept: named features left out, or only a keyed hash of them. Pure.
 
 A feature is recognised by its name, at any depth. Where something is to be left out and a request does not name its
-values, nothing of it is kept: which of them is the personal one, nobody knows.
+values, nothing of it is kept: which of them is the personal one, nobody knows. Nor is then kept what the signature of
+the model does not name, for it may be a private feature by another name.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Redaction:
     """Features of which a keyed hash is kept: equal values of a feature have equal hashes."""
     key: Callable[[], bytes] = bytes
     """The secret of the hashes; asked only when there is something to hash."""
+    known: frozenset[str] = frozenset()
+    """Every feature that the model's signature names; empty where it names none."""
 
     def __bool__(self) -> bool:
         """Whether anything is to be left out or hashed."""
@@ -52,7 +55,7 @@ class Redaction:
             raise UnnamedError
         data = self._table(request[form]) if form == SPLIT else self._named(request[form])
         parameters = request.get(_PARAMETERS)
-        return {form: data} | ({_PARAMETERS: self._named(parameters)} if parameters is not None else {})
+        return {form: data} | ({_PARAMETERS: self._parameters(parameters)} if parameters is not None else {})
 
     def outputs(self, answer: Any) -> Any:
         """What may be kept of an answer: a model may well repeat what it was asked."""
@@ -62,12 +65,23 @@ class Redaction:
         rows = data if isinstance(data, list) else [data]
         if not all(isinstance(row, dict) for row in rows):
             raise UnnamedError
-        return self._scrub(data)
+        return self._scrub([self._features(row) for row in rows] if isinstance(data, list) else self._features(data))
+
+    def _parameters(self, parameters: Any) -> Any:
+        if not isinstance(parameters, dict):
+            raise UnnamedError
+        return self._scrub(parameters)
+
+    def _features(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in row.items() if self._expected(name)}
+
+    def _expected(self, name: str) -> bool:
+        return not self.known or name in self.known
 
     def _table(self, table: Any) -> dict[str, Any]:
         """Columns and rows without what is dropped; an index has no name, so it is left out."""
         columns, rows = _columns(table), table["data"]
-        kept = [position for position, column in enumerate(columns) if column not in self.drop]
+        kept = [at for at, column in enumerate(columns) if column not in self.drop and self._expected(column)]
         return {
             "columns": [columns[position] for position in kept],
             "data": [[self._value(columns[position], row[position]) for position in kept] for row in rows],

@@ -61,7 +61,7 @@ def application() -> Application:
     scorer = Scorer(load_model_with_mlflow_config(path))
     os.environ[_MLFLOW_IS_IN_SERVING_ENVIRONMENT.name] = "true"
     warm_up(scorer, Path(path) / EXAMPLE)
-    return capturing(ModelServer(scorer))
+    return capturing(ModelServer(scorer), scorer.features)
 
 
 def warm_up(scorer: Scorer, example: Path) -> None:
@@ -84,6 +84,11 @@ class Scorer:
         self._schema = model.metadata.get_input_schema()
         self._reached = threading.local()
         model._predict_fn = self._watched(model._predict_fn)
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the model's signature names; empty where it names nothing."""
+        return frozenset(self._schema.input_names() if self._schema and self._schema.has_input_names() else ())
 
     def score(self, body: bytes, content_type: str | None) -> Answer:
         """The model's answer to one request, or the reason why there is none."""
