@@ -63,7 +63,7 @@ def grown(added: tuple[Path, Ran], tmp_path: Path) -> Path:
 
 
 def test_a_model_becomes_an_endpoint(added: tuple[Path, Ran]) -> None:
-    """Model, baseline, card, endpoint file, entry of the stack; the result names them, stderr says what is under way."""
+    """Model, baseline, card, endpoint file, entry of the stack; stderr says what is under way."""
     folder, ran = added
 
     assert ran.code == 0, ran.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -102,5 +102,13 @@ class TakesTables:
 
 
 def requirements(kind: Kind) -> list[str]:
-    """Written down rather than looked up, which would start another process."""
-    return [f"{name}=={version(name)}" for name in (*PACKAGES[kind], "numpy", "pandas")]
+    """What loading the model needs; written down rather than looked up, which would start another process."""
+    return [_pinned(package) for package in (*PACKAGES[kind], "numpy", "pandas")]
+
+
+def _pinned(package: str) -> str:
+    try:
+        return f"{package}=={version(package)}"
+    except PackageNotFoundError:  # one that goes by several names, such as xgboost-cpu
+        names = packages_distributions().get(_MODULES.get(package, package), [])
+        return f"{names[0]}=={version(names[0])}" if names else package

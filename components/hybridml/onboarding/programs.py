@@ -26,8 +26,11 @@ _QUIET: Final = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-_LINES: Final = 5
+_LINES: Final = 3
 """Lines of a program's log that are repeated when it fails."""
+_SOCKET: Final = "socket"
+_LONGEST: Final = 100
+"""Bytes of a path to a socket."""
 
 
 class Failed(HybridMLError):  # noqa: N818 - says what happened
@@ -62,14 +65,15 @@ def ask(server: Sequence[str], env: Mapping[str, str], folder: Path, seconds: fl
     import httpx
 
     model = folder / "model"
-    socket = Path(os.path.relpath(folder, folder)) / "socket"
-    argv = [part.replace("{socket}", str(socket)) for part in server[2:]]
-    with _running(argv, folder, "serve.log", {**env, "__pyfunc_model_path__": str(model)}) as process:
-        transport = httpx.HTTPTransport(uds=_reachable(folder / "socket"))
-        with httpx.Client(transport=transport, base_url="http://model", timeout=seconds) as client:
-            _wait(client, process, folder, seconds)
-            requests = (folder / "asked.json", model / "serving_input_example.json")
-            return tuple(_answered(client, request, folder) for request in requests)
+    argv = [part.replace("{socket}", _SOCKET) for part in server[2:]]
+    with (
+        _running(argv, folder, "serve.log", {**env, "__pyfunc_model_path__": str(model)}) as process,
+        _reachable(folder) as socket,
+        httpx.Client(transport=httpx.HTTPTransport(uds=socket), base_url="http://model", timeout=seconds) as client,
+    ):
+        _wait(client, process, folder, seconds)
+        requests = (folder / "asked.json", model / "serving_input_example.json")
+        return tuple(_answered(client, request, folder) for request in requests)
 
 
 def _wait(client: Any, process: subprocess.Popen[bytes], folder: Path, seconds: float) -> None:
@@ -100,10 +104,18 @@ def _answered(client: Any, request: Path, folder: Path) -> Any:
     raise Failed(f"The wrapped model was served, and did not predict; it answered {said}.{_last(folder / 'serve.log')}")
 
 
-def _reachable(socket: Path) -> str:
-    """A path by which this process reaches the socket: kernels refuse paths over 108 characters."""
-    near = os.path.relpath(socket)
-    return near if len(near) < len(str(socket)) else str(socket)
+@contextmanager
+def _reachable(folder: Path) -> Iterator[str]:
+    """A path to the server's socket that is short enough: kernels refuse socket paths over 108 characters."""
+    path = folder / _SOCKET
+    if len(os.fsencode(path)) < _LONGEST:
+        yield str(path)
+        return
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{opened}/{_SOCKET}"
+    finally:
+        os.close(opened)
 
 
 @contextmanager
@@ -144,7 +156,8 @@ def _how(process: subprocess.Popen[bytes]) -> str:
 
 
 def _last(log: Path) -> str:
-    """What the program said last, where it said anything."""
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    """What the program said last, where it said anything; of a traceback the last line."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = [line for line in lines if line.strip() and line[0] != " " and not line.startswith("Traceback")]
     said = "".join(sign if sign.isprintable() else " " for sign in " | ".join(lines[-_LINES:]))
     return f" It said last: {said[-600:]}" if said else ""

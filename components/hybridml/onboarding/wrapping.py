@@ -96,7 +96,11 @@ def wrap(request: Request, folder: Path) -> Answer:
     chosen = columns.choose(model.columns, model.width, frame, request.target)
     if isinstance(chosen, list):
         return _refused(*chosen)
-    return _wrapped(request, model, frame, chosen, folder)
+    try:
+        return _wrapped(request, model, frame, chosen, folder)
+    except Exception as error:  # whatever MLflow and the model's library raise when they save it
+        fix = "save it with mlflow, with a signature, and add that folder"
+        return _refused(Problem(path="--model", message=f"{name} cannot be wrapped: {_said(error)}", fix=fix))
 
 
 def _wrapped(
