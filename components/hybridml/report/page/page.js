@@ -52,7 +52,7 @@
       row.setAttribute("aria-level", row.dataset.l);
       row.setAttribute("aria-selected", "false");
       row.tabIndex = index ? -1 : 0;
-      row.haystack = [row.textContent, row.querySelector(".place")?.textContent, row.dataset.p].join(" ").toLowerCase();
+      row.haystack = [row.textContent, row.querySelector(".place")?.title, row.dataset.p].join(" ").toLowerCase();
       if (+row.dataset.z) row.setAttribute("aria-expanded", String(+row.dataset.l < deep));
     });
     stack.querySelectorAll(".js").forEach((element) => { element.hidden = false; });
@@ -156,7 +156,7 @@
     const list = make("dl");
     Object.entries(values).forEach(([key, value]) => {
       const nested = value !== null && typeof value === "object" && Object.keys(value).length > 0;
-      const line = make("div", nested ? "deep" : ""), term = make("dt", "", Array.isArray(values) ? `[${key}]` : key), said = make("dd");
+      const line = make("div", nested ? "deep" : Array.isArray(values) ? "item" : ""), term = make("dt", "", Array.isArray(values) ? `[${key}]` : key), said = make("dd");
       said.append(nested ? properties(value) : scalar(value));
       line.append(term, said);
       list.append(line);
@@ -184,7 +184,7 @@
     title.append(make("bdi", "", nameOf(number)));
     panel.append(title, make("p", "type", typeOf(number)));
     const source = within(number, ".place");
-    if (source) panel.append(make("p", "place", source.textContent));
+    if (source) panel.append(make("p", "place", source.title));
     panel.append(make("p", "urn", entry.urn || ""));
     if (narrow.matches) row.append(panel); else explorer.home.append(panel);
     const needs = entry.needs || [];
