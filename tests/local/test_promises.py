@@ -70,6 +70,8 @@ def test_a_batch_is_kept() -> None:
         ({"runtime": {"image": "serving:1"}}, "iris.runtime.image"),
         ({"runtime": {"secrets": {"TOKEN": "kubernetes:a/b"}}}, "iris.runtime.secrets.TOKEN"),
         ({"slo": {"p99_ms": 300}}, "iris.slo.p99_ms"),
+        ({"scaling": {"min": 1, "max": 101}}, "iris.scaling"),
+        ({"scaling": {"schedules": [{"cron": "0 20 * * *", "min": 0, "max": 101}]}}, "iris.scaling"),
         ({"instance": "ml.m7i.large"}, "iris.instance"),
         ({"versions": {"1": {"artifact": {"uri": "s3://models/1/"}}}}, "iris.versions.1.artifact.uri"),
         ({"versions": {"1": {"artifact": {"uri": "models:/churn/1"}}}}, "iris.versions.1.artifact.uri"),

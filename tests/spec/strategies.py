@@ -123,11 +123,11 @@ def _traffic(draw: st.DrawFn, versions: list[str]) -> Tree:
 
 
 @st.composite
-def _scaling(draw: st.DrawFn) -> Tree:
-    least = draw(st.integers(1, 20))
+def _scaling(draw: st.DrawFn, most: int = 40) -> Tree:
+    least = draw(st.integers(1, (most + 1) // 2))
     scaling: Tree = {"min": least}
     if draw(st.booleans()):
-        scaling["max"] = draw(st.integers(least, 40))
+        scaling["max"] = draw(st.integers(least, most))
     if draw(st.booleans()):
         scaling["schedules"] = [{"cron": "0 20 * * 1-5", "timezone": "Europe/Berlin", "min": 0, "max": 2}]
     return scaling
@@ -236,7 +236,7 @@ def local_projects(draw: st.DrawFn) -> Project:
     for name, endpoint in files.items():
         for unkept in ("capture", "monitors", "slo", "runtime", "mode", "batch"):
             endpoint.pop(unkept, None)
-        endpoint["scaling"] = {"min": draw(st.integers(1, 3))}
+        endpoint["scaling"] = draw(_scaling(most=4))
         endpoint["rollout"] = {"strategy": "all-at-once"}
         for number, version in endpoint["versions"].items():
             version["format"] = "mlflow"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec
 
 KIND = "local"
+MOST_REPLICAS = 100
+"""Replicas of one version; each that is not needed still has a supervisor of about 12 MiB."""
 CONFIG_SECRET = "config:"  # noqa: S105 - the prefix of a reference, not a secret
 _ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:|projects/[^/]+/locations/[^/]+/keyRings/")
 """A key that a service keeps: a URI, an ARN, a resource name of Cloud KMS."""
@@ -125,6 +127,14 @@ def _batch(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
 
 
 def _environment(spec: EndpointSpec) -> Iterator[tuple[str, Refusal]]:
+    if spec.scaling.most > MOST_REPLICAS:
+        yield (
+            "scaling",
+            Refusal(
+                f"has room for {MOST_REPLICAS} replicas of a version, not {spec.scaling.most}",
+                "lower `max`, of the endpoint and of its schedules, in this stack",
+            ),
+        )
     if spec.instance:
         yield "instance", Refusal("has no machine types", "remove `instance` in this stack")
     if spec.runtime.image:
