@@ -133,12 +133,12 @@ class Served:
         return mlflow.pyfunc.load_model(str(self.root / ".hybridml" / "models" / endpoint / version))
 
     def stat(self, endpoint: str, name: str) -> int:
-        """One counter of the endpoint's Envoy."""
+        """The sum of the endpoint's counters whose whole name matches."""
         admin = Path(self.outputs[endpoint]["admin"])
         transport = httpx.HTTPTransport(uds=str(admin))
         with httpx.Client(transport=transport, base_url="http://admin") as client:
-            found = client.get(f"/stats?format=json&filter=^{name}$").json()["stats"]
-        return next((int(each["value"]) for each in found if each.get("name") == name), 0)
+            found = client.get("/stats", params={"format": "json", "filter": f"^{name}$"}).json()["stats"]
+        return sum(int(each["value"]) for each in found if "value" in each)
 
 
 def rows(data: Any) -> list[str]:

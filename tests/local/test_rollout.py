@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hybridml.errors import ResourceError
 from hybridml.provider.rollout_folder import RolloutFolder
@@ -47,10 +48,14 @@ def rollouts(served: Served) -> RolloutFolder:
 
 
 def serving(served: Served) -> str:
-    """The version that the registry, the split and the state agree on."""
+    """The version that the state and the alias of the registry agree on."""
     state = json.loads((served.root / ".hybridml" / STACK / "state.json").read_text())["deployment"]
     (entry,) = (each for each in state["resources"] if each["type"] == "hybridml:index:GuardedRollout")
-    return str(entry["outputs"]["serving"]["champion"]["version"])
+    version = str(entry["outputs"]["serving"]["champion"]["version"])
+    asked = f"{served.outputs['churn']['registry']}/api/2.0/mlflow/registered-models/alias?name=churn&alias=champion"
+    tags = httpx.get(asked, trust_env=False, timeout=60).json()["model_version"]["tags"]
+    assert {tag["key"]: tag["value"] for tag in tags}["hybridml.version"] == version
+    return version
 
 
 def refused(served: Served, version: str, gate: str) -> None:
@@ -59,9 +64,10 @@ def refused(served: Served, version: str, gate: str) -> None:
     with callers(served.url("churn"), served.header("churn"), versions.BODIES, each_second=EACH_SECOND) as answers:
         time.sleep(1)
         versions.champion(served, version)
-        with pytest.raises(ResourceError, match=f"aborted at step 1 of 2 .*{gate}"):
+        with pytest.raises(ResourceError, match=f"aborted at 25 %: step 1 of 2: .*{gate}"):
             served.up()
         after = len(answers)
+        assert serving(served) == before
         time.sleep(1)
         versions.champion(served, before)
         served.up()

@@ -87,7 +87,7 @@ def test_a_thousand_requests_split_as_the_weights_say(served: Served, patients: 
     """1,000 requests from one client: split and shadow within statistical bounds, no answer but the model's own."""
     own = {version: served.model("churn", version).predict(patients).tolist() for version in ("3", "4")}
     header, bodies = served.header("churn"), rows(patients)
-    before = served.stat("churn", "cluster.shadow-4.upstream_rq_total")
+    before = served.stat("churn", r"cluster\.shadow-4-\w+\.upstream_rq_total")
     answers: Counter[str] = Counter()
 
     with httpx.Client(trust_env=False) as client:
@@ -97,7 +97,7 @@ def test_a_thousand_requests_split_as_the_weights_say(served: Served, patients: 
             assert answer.json()["predictions"] == [own[version][each % len(bodies)]]
             answers[version] += 1
     time.sleep(1)
-    mirrored = served.stat("churn", "cluster.shadow-4.upstream_rq_total") - before
+    mirrored = served.stat("churn", r"cluster\.shadow-4-\w+\.upstream_rq_total") - before
 
     low, high = bounds(1_000, 0.1)
     assert answers["3"] + answers["4"] == 1_000

@@ -29,8 +29,8 @@ BAD_EVERY = 3
 QUICK = RolloutPlan(
     strategy=Strategy.CANARY,
     steps=(20.0, 50.0),
-    interval=0.3,
-    bake=1.5,
+    interval=0.25,
+    bake=1.0,
     max_bake=6.0,
     min_requests=20,
     gates=Gates(error_rate=0.05, worse_than_champion=0.999),

@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from hybridml.engine.plugin_client import _half_made
 from hybridml.engine.wire import read_struct
 from hybridml.provider import processes
 from hybridml.provider.rollout_folder import RolloutFolder
-from hybridml.rollout.plan import RolloutPlan
+from hybridml.rollout.plan import Gates, RolloutPlan
 from hybridml.spec.vocabulary import Strategy
 from proxy.stage import Stage, envoy_binary
 
@@ -28,6 +30,7 @@ from .supervised import eventually, refusal
 
 pytestmark = pytest.mark.services
 
+ROLLING = str(Path(__file__).parent / "rolling.py")
 ONE = {"champion": variant("3")}
 NEXT = {"champion": variant("4")}
 STEADY = dataclasses.replace(QUICK, bake=60.0, max_bake=120.0)
@@ -103,7 +106,7 @@ def test_a_version_that_fails_on_some_inputs_is_taken_back(proxied: Proxied) -> 
         after = len(answers)
         time.sleep(0.5)
 
-    assert "churn (champion 3 → 4) was aborted at step 1 of 2 (20 %)" in message
+    assert "churn (champion 3 → 4) was aborted at 20 %: step 1 of 2: error_rate" in message
     assert (state["verdict"], state["serving"]) == ("abort", ONE)
     assert failed(answers[after + 8 :]) == []
     assert 0 < len(failed(answers)) <= versions(answers)["4"] <= 150 * QUICK.max_bake * 0.25
@@ -225,6 +228,42 @@ def test_a_guard_that_is_killed_restores(proxied: Proxied, who: str) -> None:
     assert proxied.weights() == {"version-3-00000000": 100}
     assert folder.undertaking() is None
     assert not folder.guarded()
+
+
+def test_when_the_client_is_killed_the_guard_restores(proxied: Proxied) -> None:
+    """SIGKILL of whoever began the rollout: the split is back within a bake and a look, and the guard is gone."""
+    folder = RolloutFolder(proxied.folder)
+    asked = {"inputs": proxied.asked(NEXT, STEADY), "state": proxied.state}
+    (proxied.stage.directory / "asked.json").write_text(json.dumps(asked))
+    client = subprocess.Popen([sys.executable, ROLLING, str(proxied.stage.directory / "asked.json")])
+    with load(proxied.stage) as answers:
+        eventually(folder.progress, within=60)
+        assert "version-4-00000000" in proxied.weights()
+        client.kill()
+        client.wait()
+        eventually(folder.outcome, within=STEADY.bake + STEADY.interval)
+        after = len(answers)
+        eventually(lambda: not folder.guarded())
+
+    assert folder.outcome()["cause"] == "orphaned"  # type: ignore[index]
+    assert proxied.weights() == {"version-3-00000000": 100}
+    assert versions(answers[after + 8 :]).keys() <= {"3"}
+    assert failed(answers) == []
+
+
+def test_blue_green_keeps_a_way_back(proxied: Proxied) -> None:
+    """Everything at once, under the absolute gates: a bad version goes back, a good one stays."""
+    gates = Gates(error_rate=0.05)
+    plan = dataclasses.replace(QUICK, strategy=Strategy.BLUE_GREEN, steps=(100.0,), gates=gates)
+    proxied.servers.bad.add("4")
+    with load(proxied.stage) as answers:
+        message, state = aborted(proxied, NEXT, plan)
+        good = proxied.update({"champion": variant("5")}, plan)
+
+    assert "aborted at 100 %" in message
+    assert state["serving"] == ONE
+    assert (good["verdict"], good["serving"]) == ("promote", {"champion": variant("5")})
+    assert versions(answers).keys() == {"3", "4", "5"}
 
 
 def test_what_a_killed_run_left_in_mid_bake_is_taken_back_first(proxied: Proxied) -> None:

@@ -312,12 +312,10 @@ def _plain(variants: Mapping[str, ServedVariant]) -> dict[str, Any]:
 
 def _message(doing: Undertaking, outcome: Mapping[str, Any]) -> str:
     """What was aborted and why, what serves now, and what to do."""
-    steps = doing.policy.steps
-    step = int(outcome.get("step", 0))
-    share = f"step {step + 1} of {len(steps)} ({steps[step]:g} %)" if step < len(steps) else f"step {step + 1}"
+    share = doing.policy.steps[int(outcome.get("step", 0))]
     kept = ", ".join(sorted(old.revision for old, _ in doing.moving.values()))
     return (
-        f"The rollout of {doing.endpoint} ({doing.title}) was aborted at {share}: {outcome.get('reason')}. "
+        f"The rollout of {doing.endpoint} ({doing.title}) was aborted at {share:g} %: {outcome.get('reason')}. "
         f"Everything is served as before ({kept}). Run `up` again with a better version, or with the one before; "
         f"`hybridml rollout status {doing.endpoint}` has the numbers."
     )
