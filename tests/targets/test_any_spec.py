@@ -33,6 +33,10 @@ def refusals(kind: str, endpoint: dict[str, Any]) -> list[Problem]:
     return find(kind).refusals("churn", EndpointSpec.model_validate({"name": "churn", **endpoint}), target)
 
 
+UNASKED = {"monitors", "capture", "slo", "mode", "batch"}
+"""What an endpoint that every target keeps leaves out."""
+
+
 def kept(kind: str, endpoint: dict[str, Any]) -> dict[str, Any]:
     """`endpoint` without what `kind` refuses; versions, traffic, lineage, names and tags stay as they are."""
     for version in endpoint["versions"].values():
@@ -42,7 +46,7 @@ def kept(kind: str, endpoint: dict[str, Any]) -> dict[str, Any]:
     for part in UNKEPT[kind]:
         endpoint["traffic"].pop(part, None)
     least = endpoint.get("scaling", {}).get("min", 1)
-    whole = {key: value for key, value in endpoint.items() if key not in {"monitors", "capture", "slo"}}
+    whole = {key: value for key, value in endpoint.items() if key not in UNASKED}
     plain = {key: SPEC[key] for key in ("runtime", "rollout", "access")}
     return {**whole, **plain, "scaling": {"min": least}}
 
