@@ -117,6 +117,8 @@ def _rows(outputs: Any) -> list[Any]:
 def _text(value: Any) -> str:
     """The same text for the same prediction: 1 and 1.0 are one; floats count to six digits; a row of one column is
     that column."""
+    if type(value) is int:
+        return str(value)
     if isinstance(value, dict) and len(value) == 1:
         return _text(next(iter(value.values())))
     return value if isinstance(value, str) else json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
