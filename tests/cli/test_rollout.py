@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hybridml.cli.following import following
+from hybridml.engine.apply_events import Event, Note, Waiting
 from hybridml.provider.envoy_files import Configuration, EnvoyFiles
 from hybridml.provider.rollout_folder import RolloutFolder, Undertaking
 from hybridml.provider.supervisor import lock_request
@@ -125,7 +127,7 @@ def test_a_rollout_under_way_shows_step_share_and_each_gate(run: Run, project: P
         text = run("rollout", "status", "churn", "--project", project, "-s", "one").out
         said = json.loads(run("rollout", "status", "churn", "--project", project, "-s", "one", "--format", "json").out)
 
-    assert text.splitlines()[0] == "churn: champion 3 → 4, step 1 of 2, 5 %, 12 s"
+    assert text.splitlines()[0] == "churn: champion 3 → 4, step 1 of 2, 5 %, 12 s: no gate is broken; it lasts 600 s"
     assert " ".join(text.splitlines()[-1].split()) == "error_rate champion hold 0.02 0.001 to 0.1235 0.05 100"
     assert (said["version"], said["state"], said["outcome"]) == (1, "running", None)
     assert said["look"]["judgement"]["gates"] == [GATE]
@@ -181,3 +183,24 @@ def test_a_damaged_folder_is_named(run: Run, project: Path, folder: RolloutFolde
 
     assert ran.code == 1
     assert "progress.json cannot be read" in ran.err
+
+
+def test_whoever_waits_for_a_rollout_is_told_how_it_stands(tmp_path: Path) -> None:
+    """Each new look is told once, while the rollout is waited for; other waits say nothing of it."""
+    folder = RolloutFolder(tmp_path / "run" / "churn" / "rollout")
+    folder.begin(undertaking())
+    told: list[Event] = []
+    listen = following(told.append, tmp_path)
+    rollout = Waiting(steps=(("urn:pulumi:one::it::hybridml:index:GuardedRollout::churn", "update", 5.0),))
+    other = Waiting(steps=(("urn:pulumi:one::it::hybridml:index:HostService::churn", "create", 5.0),))
+
+    listen(rollout)
+    folder.report(LOOK)
+    for event in (other, rollout, rollout):
+        listen(event)
+    (folder.path / "progress.json").write_text("{")
+    listen(rollout)
+
+    said = "churn: champion 3 → 4, step 1 of 2, 5 %, 12 s: no gate is broken; it lasts 600 s"
+    assert [event.text for event in told if isinstance(event, Note)] == [said]
+    assert [event for event in told if isinstance(event, Waiting)] == [rollout, other, rollout, rollout, rollout]

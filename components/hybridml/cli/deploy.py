@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hybridml.cli import deployed, output, place, progress, pulumi_engine, stream
 from hybridml.cli.callers import curl, forget_curl
+from hybridml.cli.following import following
 from hybridml.cli.options import Engine, Format
 from hybridml.engine.selection import EVERYTHING, Targets
 from hybridml.errors import ConfigurationError, HybridMLError, Problem, StateError
@@ -216,7 +217,7 @@ class _Run:
         """A listener for what the embedded engine says, for as long as the block lasts."""
         if self.events is None:
             with progress.shown() as listener:
-                yield listener
+                yield following(listener, self.folder)
             return
         from hybridml.engine.project import stack_config
 

@@ -127,11 +127,13 @@ class _Found:
             return f"{self.endpoint}: {_sentence(self.outcome)}\n" + _gates(_judged(self.look))
         if not self.look:
             return f"{self.endpoint}: a rollout begins\n"
-        step = f"step {self.look['step'] + 1} of {self.look['steps']}, {self.look['percent']:g} %"
-        lines = (
-            f"{self.endpoint}: {self.look.get('title')}, {step}, {self.look['elapsed']:.0f} s\n{self.look['note']}\n"
-        )
-        return lines + _gates(_judged(self.look))
+        return f"{look_text(self.endpoint, self.look)}\n" + _gates(_judged(self.look))
+
+
+def look_text(endpoint: str, look: Mapping[str, Any]) -> str:
+    """One look at a rollout: which versions, where it stands, and what happens."""
+    step = f"step {look['step'] + 1} of {look['steps']}, {look['percent']:g} %"
+    return f"{endpoint}: {look.get('title')}, {step}, {look['elapsed']:.0f} s: {look['note']}"
 
 
 def _judged(look: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
