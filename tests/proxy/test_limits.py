@@ -144,7 +144,7 @@ def test_a_token_that_ended_is_accepted_for_a_moment_only(
 def test_no_caller_can_pretend(stage: Stage, traffic: Traffic, upstreams: list[Upstream]) -> None:
     """Host and route are the proxy's word: a copy is known by its host, and has the id of the request it copies."""
     stage.configure(replace(traffic, shadow=Shadow(version="4", sample=100)), upstreams)
-    pretended = {"host": "x-shadow", "x-hybridml-route": "header"}
+    pretended = {"host": "x-shadow", "x-hybridml-route": "header", "x-request-id": "mine"}
     with stage.running() as client:
         header = stage.signer.header()
         for extra in ({}, {"x-cohort": "beta"}):
@@ -160,6 +160,7 @@ def test_no_caller_can_pretend(stage: Stage, traffic: Traffic, upstreams: list[U
     }
     ids = Counter(each["x-request-id"] for each in stage.servers.headers)
     assert list(ids.values()) == [2, 2]
+    assert "mine" not in ids
 
 
 def test_every_request_leaves_a_line_without_a_secret(
