@@ -20,6 +20,7 @@ from onboarding.models import classifier, customers, saved
 
 from .conftest import COMMAND, Ran, Run
 
+ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--owner", "team")
 
 
@@ -121,6 +122,22 @@ def test_the_same_model_again_changes_nothing(run: Run, grown: Path) -> None:
     assert _files(grown) == before
 
 
+def test_what_a_killed_command_had_done_is_finished_first(run: Run, grown: Path) -> None:
+    """The files that were still to come are there before the next command looks."""
+    moved = {path: (grown / path).read_bytes() for path in ("infra/endpoints/churn.yaml", "stacks/Pulumi.local.yaml")}
+    for path, content in moved.items():
+        (grown / stage.FOLDER / "new" / path).parent.mkdir(parents=True)
+        (grown / stage.FOLDER / "new" / path).write_bytes(content)
+    (grown / stage.FOLDER / "moves.json").write_text(json.dumps(list(moved)), encoding="utf-8")
+    (grown / "infra/endpoints/churn.yaml").unlink()
+    (grown / "stacks/Pulumi.local.yaml").write_text("config: {}\n", encoding="utf-8")
+
+    ran = run("add", "churn", "--project", grown, "--model", grown / "model.skops")
+
+    assert ran.out == "churn: the model is version 1 already; nothing was changed.\n"
+    assert {path: (grown / path).read_bytes() for path in moved} == moved
+
+
 @pytest.mark.slow  # the how-to's commands do it in every run
 def test_a_further_version_comes_beside_the_first(grown: Path) -> None:
     """The next number, in the role that was asked for; what a person wrote into the files stays."""
@@ -204,6 +221,18 @@ def test_what_this_machine_cannot_serve_is_said(
     assert said in ran.err
 
 
+def test_a_pickle_is_served_here_and_refused_elsewhere(run: Run, grown: Path) -> None:
+    """What stays a pickle says so, and only local and dev let it pass without a signature."""
+    endpoint = grown / "infra/endpoints/churn.yaml"
+    text = endpoint.read_text(encoding="utf-8")
+    endpoint.write_text(text.replace("format: mlflow", "format: pickle"), encoding="utf-8")
+
+    assert run("check", "--project", grown).code == 0
+    refused = run("check", "--project", grown, "--profile", "prod")
+    assert refused.code == 5
+    assert "ML-FMT-001" in refused.out
+
+
 def test_a_folder_without_a_project_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
     """`add` comes after `init`."""
     ran = run("add", "churn", "--project", tmp_path, "--model", tmp_path)
@@ -246,6 +275,23 @@ def test_a_broken_project_is_not_touched(run: Run, project: Path) -> None:
 
     assert ran.code == 2
     assert "targets" in ran.err
+
+
+@pytest.mark.slow
+def test_what_the_target_refuses_is_said_before_anything_is_written(project: Path) -> None:
+    """With the file and line as they are called in the project."""
+    stack = project / "stacks/Pulumi.local.yaml"
+    text = stack.read_text(encoding="utf-8")
+    endpoint = "{placement: {primary: laptop}, port: 18480, instance: big}"
+    stack.write_text(text.replace("endpoints: {}", f"endpoints: {{churn: {endpoint}}}"), encoding="utf-8")
+    shutil.copy(ROOT / "infra/endpoints/wine.yaml", project / "infra/endpoints/churn.yaml")
+    before = _files(project)
+
+    ran = _command(project, "add", "churn", "--model", "model.skops", "--data", "train.csv")
+
+    assert ran.code == 2
+    assert "stacks/Pulumi.local.yaml:11 churn.instance: local has no machine types" in ran.err
+    assert _files(project) == before
 
 
 def test_a_model_that_takes_too_long_is_given_up(project: Path) -> None:

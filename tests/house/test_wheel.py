@@ -73,6 +73,7 @@ def test_the_wheel_carries_what_runs(wheel: Path) -> None:
 
     assert {"hybridml/py.typed", "hybridml/pulumi-plugin.json", "hybridml_policies/py.typed"} <= names
     assert [name for name in names if name.startswith("hybridml_policies/profiles/")]
+    assert [name for name in names if name.startswith("hybridml/onboarding/templates/")]
     assert "hybridml = " in commands
     assert "pulumi-resource-hybridml = " in commands
     assert not [name for name in names if "test" in name or ".venv" in name or "__pycache__" in name]
@@ -92,6 +93,14 @@ def test_the_installed_command_checks_a_program(installed: Path, tmp_path: Path)
     (tmp_path / "__main__.py").write_text("import pulumi\npulumi.export('a', 1)\n", encoding="utf-8")
 
     assert _hybridml(installed, tmp_path, "check").startswith("dev: clean")
+
+
+def test_the_installed_command_makes_a_project(installed: Path, tmp_path: Path) -> None:
+    """`hybridml init` of the wheel makes one in an empty folder, and it is clean."""
+    (tmp_path / "scoring").mkdir()
+
+    assert _hybridml(installed, tmp_path / "scoring", "init").startswith("project scoring: wrote")
+    assert _hybridml(installed, tmp_path / "scoring", "check", "--all").startswith("local: clean")
 
 
 @pytest.mark.services

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,18 +45,22 @@ class _Known:
 def add(folder: Path | None, stack: str | None, asked: Asked, format_: Format) -> None:
     """Adds the model and says what was written. Errors: `ConfigurationError` with everything that is wrong."""
     here = _project(folder)
-    known = _known(here, stack, asked)
-    same = _same(known)
-    if same is not None:
-        _report(known, same, (), format_)
-        return
+    files: tuple[str, ...] = ()
     try:
         with stage.stage(here.root) as prepared:
-            version, files = _prepared(prepared, known, asked)
-            prepared.commit()
+            known = _known(here, stack, asked)
+            version = _same(known)
+            if version is None:
+                version, files = known.version, _prepared(prepared, known, asked)
+                prepared.commit()
     except OSError as error:
         raise stage.unwritable(error) from error
-    _report(known, version, files, format_)
+    for other in _elsewhere(known, asked.name) if files else ():
+        output.say(
+            f"the stack {other} places {asked.name} as well: put models/{asked.name}/{version} where its target reads, "
+            f"and say so there, under versions.{version}.artifact.uri"
+        )
+    _report(known.stack, asked.name, version, files, format_)
 
 
 def _project(folder: Path | None) -> Place:
@@ -77,10 +81,10 @@ def _known(here: Place, stack: str | None, asked: Asked) -> _Known:
     except formats.NotAModel as error:
         fix = "name a model's file, or the folder that MLflow saved"
         problems.append(Problem(path="--model", message=f"{asked.model} {error}", fix=fix))
-    chosen = stack if stack is not None else ("local" if "local" in here.stacks else here.one(None))
     platform: PlatformSpec | None = None
     try:
-        platform = here.specification(here.one(chosen))
+        chosen = here.one("local" if stack is None and "local" in here.stacks else stack)
+        platform = here.specification(chosen)
         problems += _no_local_target(platform, chosen)
     except ConfigurationError as error:
         problems += error.problems
@@ -176,8 +180,8 @@ class _Paths:
         return [self.model, self.baseline, self.card, self.endpoint, self.stack]
 
 
-def _prepared(prepared: Stage, known: _Known, asked: Asked) -> tuple[str, tuple[str, ...]]:
-    """Everything that is to be written, tried out and checked; the version and its files."""
+def _prepared(prepared: Stage, known: _Known, asked: Asked) -> tuple[str, ...]:
+    """Everything that is to be written, tried out and checked; its paths."""
     paths = _Paths.of(known, asked.name)
     _refuse_taken(known, asked, paths)
     answer = _tried(prepared.scratch, known, asked)
@@ -190,7 +194,7 @@ def _prepared(prepared: Stage, known: _Known, asked: Asked) -> tuple[str, tuple[
     if described is not None:
         prepared.take(paths.baseline, statistics)
         files.append(paths.baseline)
-    owner = known.held.owner if known.held else _owner(asked)
+    owner = known.held.owner if known.held else _owner(asked, known.here.root)
     prepared.put(paths.card, documents.card(held, version, owner=owner, statistics=described))
     prepared.put(paths.endpoint, _endpoint(known, asked, version, paths, owner))
     files += [paths.card, paths.endpoint]
@@ -198,7 +202,7 @@ def _prepared(prepared: Stage, known: _Known, asked: Asked) -> tuple[str, tuple[
         prepared.put(paths.stack, _entry(known, asked, paths))
         files.append(paths.stack)
     _check(prepared, known, paths)
-    return known.version, tuple(files)
+    return tuple(files)
 
 
 def _refuse_taken(known: _Known, asked: Asked, paths: _Paths) -> None:
@@ -257,7 +261,7 @@ def _version(
     )
 
 
-def _owner(asked: Asked) -> str:
+def _owner(asked: Asked, folder: Path) -> str:
     """The owner that was said, or whoever commits here, as a name."""
     if asked.owner:
         return asked.owner
@@ -265,7 +269,7 @@ def _owner(asked: Asked) -> str:
 
     git = shutil.which("git")
     argv = [git or "git", "config", "user.name"]
-    said = subprocess.run(argv, check=False, capture_output=True, text=True).stdout if git else ""
+    said = subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True).stdout if git else ""
     for words in (said, getpass.getuser()):
         name = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-0123456789")[:40].strip("-")
         if name:
@@ -312,14 +316,34 @@ def _check(prepared: Stage, known: _Known, paths: _Paths) -> None:
     stack_file = known.here.root / paths.stack
     shutil.copy(prepared.staged(paths.endpoint), endpoints)
     shutil.copy(prepared.staged(paths.stack) if prepared.staged(paths.stack).exists() else stack_file, stacks)
-    platform = load(endpoints, stacks / stack_file.name, digests=known.here.root / ".hybridml" / "digests.yaml")
-    refused = list(refusals(platform))
+    shown = {f"{endpoints.relative_to(known.here.root)}/": f"{Path(paths.endpoint).parent}/"}
+    shown[f"{stacks.relative_to(known.here.root)}/"] = f"{Path(paths.stack).parent}/"
+    try:
+        refused = list(refusals(load(endpoints, stacks / stack_file.name)))
+    except ConfigurationError as error:
+        refused = list(error.problems)
     if refused:
-        raise ConfigurationError(refused)
+        raise ConfigurationError(replace(problem, file=_renamed(problem.file, shown)) for problem in refused)
 
 
-def _report(known: _Known, version: str, files: Sequence[str], format_: Format) -> None:
-    name = known.held.name if known.held else Path(files[-2]).stem
+def _renamed(file: str, shown: Mapping[str, str]) -> str:
+    """A file of the view as it will be called in the project."""
+    for there, here in shown.items():
+        file = file.replace(there, here)
+    return file
+
+
+def _elsewhere(known: _Known, name: str) -> Iterator[str]:
+    """Other stacks that place the endpoint; what lies on this machine is nothing to their targets."""
+    for stack in known.here.stacks if known.held else ():
+        try:
+            if stack != known.stack and name in known.here.specification(stack).endpoints:
+                yield stack
+        except ConfigurationError:
+            continue  # its own commands say what is wrong with it
+
+
+def _report(stack: str, name: str, version: str, files: Sequence[str], format_: Format) -> None:
     if format_ is Format.JSON:
         report = {"version": 1, "endpoint": name, "model_version": version, "changed": bool(files), "files": files}
         output.write(output.as_json(report))
@@ -329,5 +353,5 @@ def _report(known: _Known, version: str, files: Sequence[str], format_: Format) 
         return
     output.write(
         f"{name} version {version}: wrote {', '.join(files)}\n\nNext:\n"
-        f"  hybridml plan -s {known.stack} --explain {name}\n  hybridml up -s {known.stack}\n"
+        f"  hybridml plan -s {stack} --explain {name}\n  hybridml up -s {stack}\n"
     )
