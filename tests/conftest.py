@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+pytest_plugins = ["conformance.recording"]
+
 ACCOUNTS = ("AWS_", "AZURE_", "CLOUDSDK_", "GCLOUD_", "GOOGLE_", "KUBECONFIG", "PULUMI_")
 for _name in [name for name in os.environ if name.startswith(ACCOUNTS)]:
     del os.environ[_name]

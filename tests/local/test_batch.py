@@ -118,6 +118,7 @@ def predictions(small: Small) -> dict[int, float]:
 
 @pytest.mark.services
 @pytest.mark.timeout(600)
+@pytest.mark.promise("mode=batch", target="local", by="traffic")
 def test_files_are_predicted_again_only_when_they_change(small: Small) -> None:
     """Every good row is predicted, a bad one is named; a second run does nothing; other rows are predicted anew."""
     (small.root / "data" / "a.csv").write_text("id,x\n7,1\n8,word\n9,2.5\n")

@@ -110,6 +110,7 @@ def _until(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.promise("capture", target="local", by="traffic")
 def test_every_request_and_every_copy_is_kept(small: Small, asked: list[tuple[int, str, str]]) -> None:
     """As many records as requests for each status and version; each request has one copy, of version 2."""
     kept = records(small)

@@ -98,6 +98,7 @@ def taken(served: Served) -> None:
     assert rollouts(served).outcome()["verdict"] == "promote"  # type: ignore[index]
 
 
+@pytest.mark.promise("rollout.strategy=canary", "rollout.abort_on", target="local", by="traffic")
 def test_a_version_that_raises_is_taken_back_and_a_good_one_takes_over(served: Served) -> None:
     """The gate on failures ends the first; the second gets everything without one failed request."""
     refused(served, "raising", "error_rate|champion_failures")

@@ -155,6 +155,7 @@ def test_traffic_moves_to_replicas_that_are_known_to_be_healthy(endpoint: Endpoi
     assert Counter(body for _, _, body, _ in answers).keys() == {"r0", "r9"}
 
 
+@pytest.mark.promise("scaling.max", "scaling.schedules", target="local", by="traffic")
 def test_replicas_follow_load_and_time_without_a_lost_request(endpoint: Endpoint) -> None:
     """Out under load, in afterwards, out by a schedule, off at night (503), back in the morning, in under full load."""
     with endpoint.stage.running():

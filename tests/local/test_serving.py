@@ -48,6 +48,7 @@ def patients() -> Any:
     return load_breast_cancer(as_frame=True).data
 
 
+@pytest.mark.promise("mode=realtime", "runtime.kind=mlflow", target="local", by="traffic")
 def test_each_answer_is_the_models_own_prediction(served: Served, patients: Any) -> None:
     """Every row of the data set, asked one by one, gets what the version that answered predicts by itself."""
     own = {version: served.model("churn", version).predict(patients).tolist() for version in ("3", "4")}
@@ -83,6 +84,7 @@ def test_the_example_of_the_export_is_answered(served: Served) -> None:
     assert len(answer.json()["predictions"]) == 2
 
 
+@pytest.mark.promise("traffic.challenger", "traffic.shadow", target="local", by="traffic")
 def test_a_thousand_requests_split_as_the_weights_say(served: Served, patients: Any) -> None:
     """1,000 requests from one client: split and shadow within statistical bounds, no answer but the model's own."""
     own = {version: served.model("churn", version).predict(patients).tolist() for version in ("3", "4")}
@@ -106,6 +108,7 @@ def test_a_thousand_requests_split_as_the_weights_say(served: Served, patients: 
     assert low <= mirrored <= high
 
 
+@pytest.mark.promise("traffic.routes", target="local", by="traffic")
 def test_the_header_route_is_exact(served: Served, patients: Any) -> None:
     """All of a hundred requests of the cohort reach version 4."""
     header = served.header("churn") | {"x-cohort": "beta"}
@@ -118,6 +121,7 @@ def test_the_header_route_is_exact(served: Served, patients: Any) -> None:
     assert reached == {"4"}
 
 
+@pytest.mark.promise("access.invokers", target="local", by="traffic")
 def test_only_members_of_the_group_may_call(served: Served) -> None:
     """No token, the token of another endpoint, the token of another group: refused."""
     body = Path(served.outputs["churn"]["example"]).read_text()

@@ -159,6 +159,7 @@ DAMAGES = {
 
 @pytest.mark.services
 @pytest.mark.timeout(600)
+@pytest.mark.promise("versions.artifact.signature", target="local", by="traffic")
 def test_what_does_not_verify_is_never_started(small: Small) -> None:
     """One clear message, no server of that version, and what was serving serves on; mended, it takes over."""
     original = (small.root / "models/2/MLmodel").read_bytes()

@@ -15,6 +15,7 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 KEY = "arn:aws:kms:eu-central-1:000000000000:key/hybridml-unknown-churn-key"
 
 
+@pytest.mark.promise("mode=realtime", "runtime.kind=mlflow", target="aws", by="plan")
 def test_models_are_isolated_private_and_pinned(plan: Plan) -> None:
     """Each version is a model without network, in the subnets, with the image and the artifact of its digest."""
     model = plan("aws").one("aws:sagemaker/model:Model", "churn-3")
@@ -75,6 +76,7 @@ def test_model_says_where_it_comes_from(plan: Plan) -> None:
     }
 
 
+@pytest.mark.promise("traffic.challenger", target="aws", by="plan")
 def test_configuration_has_two_encrypted_variants(plan: Plan) -> None:
     """Champion and challenger get their weights and `scaling.min` instances; volumes use the key."""
     configuration = plan("aws").one(CONFIGURATION)
@@ -104,6 +106,7 @@ def test_volume_key_is_left_out_where_sagemaker_refuses_it(plan: Plan, instance:
     assert "kmsKeyArn" not in plan("aws", {"instance": instance}).one(CONFIGURATION).inputs
 
 
+@pytest.mark.promise("traffic.shadow", target="aws", by="plan")
 def test_shadow_gets_its_share_of_the_champion(plan: Plan) -> None:
     """The shadow's weight over the champion's is the sample."""
     traffic = {"champion": {"weight": 100}, "challenger": None, "shadow": {"version": "4", "sample": 20}}
@@ -115,6 +118,7 @@ def test_shadow_gets_its_share_of_the_champion(plan: Plan) -> None:
     assert (shadow["variantName"], shadow["initialVariantWeight"]) == ("shadow", 20)
 
 
+@pytest.mark.promise("capture", target="aws", by="plan")
 def test_capture_is_sampled_encrypted_and_expires(plan: Plan) -> None:
     """Requests and answers go, sampled and encrypted, to a store of their own that forgets them."""
     made = plan("aws", {"capture": {"sample": 10, "retention_days": 30}})
@@ -157,6 +161,9 @@ def test_capture_is_sampled_encrypted_and_expires(plan: Plan) -> None:
         ),
     ],
 )
+@pytest.mark.promise(
+    "rollout.strategy=canary", "rollout.strategy=linear", "rollout.strategy=blue-green", target="aws", by="plan"
+)
 def test_rollout_becomes_a_guarded_update(plan: Plan, rollout: dict[str, Any], deployment: dict[str, Any]) -> None:
     """One step is a canary, equal steps are linear; capacity is kept and alarms roll back."""
     made = plan("aws", {"rollout": rollout}).one(DEPLOYMENT)
@@ -169,6 +176,7 @@ def test_rollout_becomes_a_guarded_update(plan: Plan, rollout: dict[str, Any], d
     ]
 
 
+@pytest.mark.promise("rollout.strategy=all-at-once", target="aws", by="plan")
 def test_all_at_once_has_no_way_back(plan: Plan) -> None:
     """No alarm rolls back what asked for no gates."""
     made = plan("aws", {"rollout": {"strategy": "all-at-once", "bake": "10m"}}).one(DEPLOYMENT)
@@ -177,6 +185,7 @@ def test_all_at_once_has_no_way_back(plan: Plan) -> None:
     assert made["rollbackAlarms"] == []
 
 
+@pytest.mark.promise("rollout.abort_on", target="aws", by="plan")
 def test_gates_wait_for_enough_requests(plan: Plan) -> None:
     """A rollback alarm compares a share only once `min_requests` were answered, each whole minute of `interval`."""
     gates = {"error_rate": 0.02, "p99_ms": 300}
@@ -193,6 +202,7 @@ def test_gates_wait_for_enough_requests(plan: Plan) -> None:
     assert latency["treatMissingData"] == "notBreaching"
 
 
+@pytest.mark.promise("slo", target="aws", by="plan")
 def test_service_levels_become_alarms_that_somebody_hears(plan: Plan) -> None:
     """Each level is an alarm per variant, in the metric's unit, on the topics of the target."""
     made = plan("aws", {"slo": {"availability": 99.9, "p99_ms": 250, "error_rate": 0.01}})
@@ -207,6 +217,7 @@ def test_service_levels_become_alarms_that_somebody_hears(plan: Plan) -> None:
         assert each["alarmActions"] == ["arn:aws:sns:eu-central-1:111122223333:on-call"]
 
 
+@pytest.mark.promise("scaling.max", target="aws", by="plan")
 def test_variants_scale_by_requests(plan: Plan) -> None:
     """Each variant scales between its bounds; requests a second become requests a minute."""
     made = plan("aws", {"scaling": {"min": 2, "max": 5, "requests_per_replica": 40}})

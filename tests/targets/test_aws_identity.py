@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from targets.planned import DIGEST_3, DIGEST_4, PlanOf, only
 
 Plan = Callable[..., PlanOf]
@@ -98,6 +99,7 @@ def test_capture_adds_writing_to_its_own_store(plan: Plan) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.promise("access.invokers", target="aws", by="plan")
 def test_only_the_named_roles_may_invoke(plan: Plan) -> None:
     """Each group's IAM role gets a policy that allows invoking this endpoint and nothing else."""
     made = plan("aws")

@@ -122,6 +122,7 @@ def test_endpoint_can_be_peered(plan: Plan) -> None:
     assert made.one(DEPLOYMENT)["privateNetwork"] == network
 
 
+@pytest.mark.promise("mode=realtime", "runtime.kind=mlflow", target="gcp", by="plan")
 def test_models_are_pinned_and_say_where_they_come_from(plan: Plan) -> None:
     """Each version is a model with image, artifact, digest, key, account and lineage."""
     model = plan("gcp").one("hybridml:index:VertexModel", "churn-3")
@@ -157,6 +158,7 @@ def test_artifact_in_cloud_storage_is_served_from_there(plan: Plan) -> None:
     assert DIGEST_4 not in grant["condition"]["expression"]
 
 
+@pytest.mark.promise("traffic.challenger", target="gcp", by="plan")
 def test_deployment_splits_the_traffic(plan: Plan) -> None:
     """Champion and challenger get their percent, `scaling.min` replicas and the endpoint's own account."""
     made = plan("gcp", {"scaling": {"min": 2, "max": 6, "requests_per_replica": 40}})
@@ -175,6 +177,7 @@ def test_deployment_splits_the_traffic(plan: Plan) -> None:
     ]
 
 
+@pytest.mark.promise("runtime.resources.gpu", target="gcp", by="plan")
 def test_accelerators_are_named_in_vertex_words(plan: Plan) -> None:
     """A GPU of the spec becomes an accelerator type and count per replica."""
     gpu = {"resources": {"gpu": {"count": 1, "type": "nvidia-l4"}}}
@@ -184,6 +187,7 @@ def test_accelerators_are_named_in_vertex_words(plan: Plan) -> None:
     assert (deployed["acceleratorType"], deployed["acceleratorCount"]) == ("NVIDIA_L4", 1)
 
 
+@pytest.mark.promise("access.invokers", target="gcp", by="plan")
 def test_only_the_named_members_may_predict(plan: Plan) -> None:
     """Each group's member gets a role that predicts and does nothing else, on this endpoint."""
     made = plan("gcp")
@@ -194,6 +198,7 @@ def test_only_the_named_members_may_predict(plan: Plan) -> None:
     assert grant["endpoint"] == made.one(ENDPOINT)["name"]
 
 
+@pytest.mark.promise("capture", target="gcp", by="plan")
 def test_capture_is_sampled_encrypted_and_expires(plan: Plan) -> None:
     """Requests go to a partitioned table that is encrypted and forgets each day after `retention_days`."""
     made = plan("gcp", {"capture": {"sample": 2.5, "retention_days": 30}})
@@ -210,6 +215,7 @@ def test_capture_is_sampled_encrypted_and_expires(plan: Plan) -> None:
     assert dataset["defaultEncryptionConfiguration"] == {"kmsKeyName": KEY}
 
 
+@pytest.mark.promise("slo", target="gcp", by="plan")
 def test_service_levels_become_alert_policies(plan: Plan) -> None:
     """Each level is a PromQL condition on this endpoint's own series, on the channels of the target."""
     channel = "projects/acme-ml/notificationChannels/1"

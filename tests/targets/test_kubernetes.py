@@ -108,6 +108,7 @@ def test_pods_are_restricted(plan: Plan) -> None:
     assert made.one("kubernetes:core/v1:ServiceAccount")["automountServiceAccountToken"] is False
 
 
+@pytest.mark.promise("mode=realtime", "runtime.kind=mlflow", target="kubernetes", by="plan")
 def test_server_is_the_scoring_server_of_the_verified_model(plan: Plan) -> None:
     """The MLflow scoring server serves the folder that the verifier filled, which it cannot write."""
     container = server(plan("kubernetes"))
@@ -216,6 +217,7 @@ def test_one_replica_has_no_budget(plan: Plan) -> None:
     assert plan("kubernetes", {"scaling": {"min": 1}}).all("kubernetes:policy/v1:PodDisruptionBudget") == []
 
 
+@pytest.mark.promise("traffic.challenger", "traffic.routes", target="kubernetes", by="plan")
 def test_route_splits_by_weight_and_header(plan: Plan) -> None:
     """Header routes come first and are exact, then the weights; both at one host name behind the named listener."""
     routes = [{"header": {"x-cohort": "beta", "x-app": "shop"}, "version": "4"}]
@@ -243,6 +245,7 @@ def test_route_splits_by_weight_and_header(plan: Plan) -> None:
     ("sample", "share"),
     [(20, {"percent": 20}), (12.5, {"fraction": {"numerator": 125_000, "denominator": 1_000_000}})],
 )
+@pytest.mark.promise("traffic.shadow", target="kubernetes", by="plan")
 def test_shadow_gets_copies_of_predictions_only(plan: Plan, sample: float, share: dict[str, Any]) -> None:
     """Every prediction rule mirrors its sample to the shadow; the health rule mirrors nothing."""
     traffic = {
@@ -257,6 +260,7 @@ def test_shadow_gets_copies_of_predictions_only(plan: Plan, sample: float, share
     assert mirrors == [[mirror], [mirror], []]
 
 
+@pytest.mark.promise("access.invokers", target="kubernetes", by="plan")
 def test_callers_bring_a_token_that_servers_never_see(plan: Plan) -> None:
     """Signature, issuer, audience and group are checked, everybody else is denied, and the token is taken off."""
     made = plan("kubernetes")
@@ -278,6 +282,7 @@ def test_callers_bring_a_token_that_servers_never_see(plan: Plan) -> None:
         assert rule["filters"][0]["requestHeaderModifier"] == {"remove": ["authorization"]}
 
 
+@pytest.mark.promise("rollout.strategy=all-at-once", target="kubernetes", by="plan")
 def test_traffic_moves_only_to_what_is_there_and_guarded(plan: Plan) -> None:
     """The route waits for every Deployment, Service and the token policy; pods wait for the network rules."""
     made = plan("kubernetes")
@@ -288,6 +293,7 @@ def test_traffic_moves_only_to_what_is_there_and_guarded(plan: Plan) -> None:
     )
 
 
+@pytest.mark.promise("runtime.resources.gpu", target="kubernetes", by="plan")
 def test_pods_go_where_the_target_says(plan: Plan) -> None:
     """Node labels, machine type, accelerators and pull secrets reach the pod."""
     spec = {"instance": "m7i.xlarge", "runtime": {"resources": {"gpu": {"count": 1}}}}
@@ -299,6 +305,7 @@ def test_pods_go_where_the_target_says(plan: Plan) -> None:
     assert made.one("kubernetes:core/v1:ServiceAccount")["imagePullSecrets"] == [{"name": "registry"}]
 
 
+@pytest.mark.promise("runtime.kind=custom", target="kubernetes", by="plan")
 def test_custom_container_keeps_its_command_port_and_paths(plan: Plan) -> None:
     """A custom image is started as it is, probed and called where it says."""
     image = f"registry.acme.example/own:2.1@sha256:{'e' * 64}"
