@@ -165,6 +165,15 @@ def test_nothing_kept_and_nothing_to_compare_are_said(tmp_path: Path) -> None:
     assert comparison_text({"endpoint": "churn", **found}).startswith("churn  0 records\n\n! nothing was kept yet")
 
 
+def test_records_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """Somebody else's, or no file at all."""
+    folder = tmp_path / str(NOON.date()) / "3-0.jsonl"
+    folder.mkdir(parents=True)
+
+    with pytest.raises(HybridMLError, match=r"3-0\.jsonl cannot be read: Is a directory"):
+        document(Parts(folder=tmp_path, champion=CHAMPION), None, 0.95)
+
+
 def test_a_report_may_begin_later(tmp_path: Path) -> None:
     """Only what came since then counts."""
     parts = kept(tmp_path, split(good, 1_000))

@@ -327,7 +327,8 @@ def test_a_damaged_line_is_no_record() -> None:
     ).line()
 
     assert parse(line) is not None
-    assert [parse(each) for each in (line[:-10], b"\n", b"[]", b'{"time": 1}', b"{}", b"\xff")] == [None] * 6
+    other = [line.replace(b"+00:00", b""), line.replace(b"200", b'"x"'), line.replace(b":1,", b":NaN,")]
+    assert [parse(each) for each in (line[:-10], b"\n", b"[]", b'{"time": 1}', b"{}", b"\xff", *other)] == [None] * 9
 
 
 def test_settings_survive_the_environment(server: Server) -> None:

@@ -96,8 +96,13 @@ def document(parts: Parts, since: datetime | None, confidence: float) -> dict[st
     """The comparisons and what they rest on, as plain values."""
     reading = Reading(parts.folder, since)
     evidence = Evidence(parts)
-    for record in reading.records():
-        evidence.add(record)
+    try:
+        for record in reading.records():
+            evidence.add(record)
+    except OSError as error:
+        raise HybridMLError(
+            f"{error.filename} cannot be read: {error.strerror}. Ask as the owner of the records"
+        ) from error
     return {
         "since": since.isoformat() if since else None,
         "confidence": confidence,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -69,7 +70,11 @@ def parse(line: bytes) -> Record | None:
     """The record of that line; None where the line is cut short or damaged."""
     try:
         values = json.loads(line)
-        return Record(**values | {"time": datetime.fromisoformat(values["time"])})
+        moment, took = datetime.fromisoformat(values["time"]), float(values["milliseconds"])
+        if moment.tzinfo is None or not math.isfinite(took):
+            return None
+        exact = {"time": moment, "milliseconds": took, "status": int(values["status"])}
+        return Record(**values | exact | {"request": str(values["request"]), "lost": int(values.get("lost", 0))})
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
