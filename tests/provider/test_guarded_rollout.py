@@ -317,6 +317,22 @@ def test_a_cancelled_run_restores_at_once(proxied: Proxied, monkeypatch: pytest.
     assert proxied.weights() == {"version-3-00000000": 100}
 
 
+def test_what_envoy_refuses_is_taken_back(proxied: Proxied) -> None:
+    """Envoy's own reason is in the message, and the files are as before, byte for byte."""
+    watched = proxied.stage.directory / "watched"
+    before = {path.name: path.read_text() for path in watched.iterdir()}
+    asked = proxied.asked(NEXT)
+    clusters = json.loads(asked["envoy"]["clusters"])
+    clusters[0]["connect_timeout"] = "-1s"
+    asked["envoy"]["clusters"] = json.dumps(clusters)
+
+    with pytest.raises(grpc.RpcError) as error:
+        proxied.engine.update("GuardedRollout", proxied.state, asked)
+
+    assert "Envoy refused" in refusal(error)
+    assert {path.name: path.read_text() for path in watched.iterdir()} == before
+
+
 def test_a_policy_that_is_none_is_refused(engine: Engine, proxied: Proxied) -> None:
     """Policy, weights, clusters and routes are checked before anything is written, each with its path."""
     asked = proxied.asked(ONE)

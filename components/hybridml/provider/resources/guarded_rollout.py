@@ -118,7 +118,6 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
 
     inputs = GuardedRolloutInputs
     state = GuardedRolloutState
-    replaces_on = frozenset({"folder"})
     rules = (_clusters_are_named, _one_route_configuration, _weights_are_percent, _policy_is_a_plan)
     foresight: ClassVar[Mapping[str, Any]] = {
         "serving": lambda inputs: inputs.variants,
@@ -145,7 +144,8 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
     def update(self, inputs: GuardedRolloutInputs, state: GuardedRolloutState) -> GuardedRolloutState:
         """Move from what serves to what is asked for, under guard where a revision changes."""
         folder, files = RolloutFolder(Path(inputs.folder)), _files(inputs)
-        _settle(folder)
+        for path in {state.folder, inputs.folder}:
+            _settle(RolloutFolder(Path(path)))
         doing = _undertaking(inputs, files)
         if doing.before.version == doing.after.version:
             return self._arrived(inputs, state, folder)
