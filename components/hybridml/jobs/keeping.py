@@ -20,7 +20,7 @@ from hybridml.jobs.records import SUFFIX, Record, day_of, days
 
 MOST_BYTES = 64 * 1024 * 1024
 """What may wait to be written; more is lost, and counted."""
-FLUSH_SECONDS = 10
+FLUSH_SECONDS = 4
 """How long a server that stops waits for what is still to be written."""
 RETIRE_SECONDS = 3600
 """How often old days are looked for."""

@@ -11,6 +11,7 @@ import pulumi
 
 from hybridml.jobs.pausing import VARIABLE as PAUSED_FILE
 from hybridml.provider.rollout_folder import UNDER_WAY
+from hybridml.jobs.serve import EXAMPLE, MODEL_PATH
 from hybridml.provider.sdk import HealthArgs, HostKey, HostService, HostServiceArgs
 from hybridml.provider.supervisor import PAUSED
 from hybridml.targets.base import EndpointOutputs, StackContext
@@ -24,9 +25,6 @@ from hybridml.targets.local.storage import ArtifactStore, ArtifactStoreArgs, sto
 
 if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec
-
-EXAMPLE = "serving_input_example.json"
-"""A request that every saved MLflow model with an input example brings along."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +102,7 @@ class LocalEndpoint:
         }
         plain = processes.model_server_environment(self.spec)
         paused = {PAUSED_FILE: f"{{instance}}/{PAUSED}"}
-        return {**plain, **secrets, **paused, "__pyfunc_model_path__": store.paths[version]}
+        return {**plain, **secrets, **paused, MODEL_PATH: store.paths[version]}
 
     def _scaler(self, servers: dict[str, list[HostService]], store: ArtifactStore) -> HostService | None:
         """The process that pauses and resumes servers, where their number is not always the same."""
