@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from hybridml.jobs.pausing import VARIABLE as PAUSED_FILE
-from hybridml.provider.rollout_folder import UNDER_WAY
 from hybridml.jobs.serve import EXAMPLE, MODEL_PATH
+from hybridml.provider.rollout_folder import UNDER_WAY
 from hybridml.provider.sdk import HealthArgs, HostKey, HostService, HostServiceArgs
 from hybridml.provider.supervisor import PAUSED
 from hybridml.targets.base import EndpointOutputs, StackContext
