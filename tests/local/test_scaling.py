@@ -134,8 +134,8 @@ def eventually(holds: Callable[[], object], within: float = 20.0) -> float:
 
 
 def test_traffic_moves_to_replicas_that_are_known_to_be_healthy(endpoint: Endpoint) -> None:
-    """A new version's clusters are waited for until Envoy uses them, though it accepts them at once."""
-    late = replica(endpoint.stage.directory, 9, PING_SECONDS="1")
+    """New clusters are waited for until Envoy uses them, though it accepts them at once; so are clusters that grow."""
+    late = replica(endpoint.stage.directory, 9, PING_SECONDS="0.5")
     endpoint.folders.append(late)
     processes.resume(late)
     eventually((late / "socket").exists)
@@ -149,6 +149,9 @@ def test_traffic_moves_to_replicas_that_are_known_to_be_healthy(endpoint: Endpoi
             time.sleep(0.3)
             to_new = routes(Traffic(weights={"4": 100}, groups=(GROUP,)))
             files.move(Configuration(clusters=clusters([old, new]), routes=to_new))
+            time.sleep(0.3)
+            more = Upstream(version="4", sockets=("r9/socket", "r1/socket", "r2/socket"), scaled=True)
+            files.move(Configuration(clusters=clusters([more]), routes=to_new))
             time.sleep(0.3)
 
     assert tally(answers).keys() == {200}, tally(answers)
