@@ -43,6 +43,17 @@ def test_parquet_and_lines_of_json(write: Callable[[pandas.DataFrame, Path], Non
     pandas.testing.assert_frame_equal(tables.read(tmp_path / "data"), customers())
 
 
+def test_what_only_pandas_knows_becomes_plain(tmp_path: Path) -> None:
+    """Categories are their values; whole numbers stay whole unless one is missing."""
+    table = pandas.DataFrame({"town": ["Bonn", "Köln"], "age": [1, 2], "years": [1, None]})
+    table.astype({"town": "category", "age": "Int64", "years": "Int64"}).to_parquet(tmp_path / "data")
+
+    read = tables.read(tmp_path / "data")
+
+    assert [str(kind) for kind in read.dtypes[["age", "years"]]] == ["int64", "float64"]
+    assert (read["town"].tolist(), read["town"].dtype) == (["Bonn", "Köln"], table["town"].dtype)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

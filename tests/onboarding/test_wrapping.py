@@ -16,6 +16,7 @@ from hybridml.onboarding import formats
 from hybridml.onboarding.formats import Kind, find
 from hybridml.onboarding.trial import alike
 from hybridml.onboarding.wrapping import Answer, Request, wrap
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -76,6 +77,18 @@ def test_a_pickle_becomes_skops(folder: Path) -> None:
 
     assert (answer.problems, answer.pickled) == ((), False)
     assert not find(folder / "model").runs_code
+
+
+def test_a_forest_becomes_skops_too(folder: Path) -> None:
+    """Types of the library itself that skops does not vouch for are allowed with the pickle that was trusted."""
+    forest = RandomForestClassifier(2).fit(customers()[["age", "contracts"]], customers()["churned"])
+    joblib.dump(forest, folder / "model.joblib")
+
+    answer = _wrapped(folder, folder / "model.joblib")
+
+    assert (answer.problems, answer.pickled) == ((), False)
+    assert not find(folder / "model").runs_code
+    assert mlflow.pyfunc.load_model(str(folder / "model")).metadata.flavors["sklearn"]["skops_trusted_types"]
 
 
 def test_a_pickle_that_skops_cannot_hold_stays_one(folder: Path) -> None:

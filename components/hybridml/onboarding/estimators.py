@@ -11,6 +11,8 @@ from typing import Any
 from hybridml.onboarding.formats import Kind
 from hybridml.onboarding.model import Described, Model, Refused, TakesTables, requirements
 
+_LIBRARIES = ("numpy", "scipy", "sklearn")
+
 
 def from_skops(path: Path, trusted: Sequence[str]) -> Model:
     """The estimator in a skops file, types of `trusted` allowed. Raises `Refused` with those that are not."""
@@ -26,16 +28,20 @@ def from_skops(path: Path, trusted: Sequence[str]) -> Model:
 
 
 def from_pickle(path: Path, trusted: Sequence[str]) -> Model:
-    """Loads the pickle once; where skops can hold the model, it is not a pickle from here on."""
+    """Loads the pickle once; where skops can hold the model, it is not a pickle from here on.
+
+    Types of scikit-learn, NumPy and SciPy are allowed then: whoever made the pickle is trusted, and these are no code.
+    """
     import joblib
     from skops import io
 
     model = _estimator(joblib.load(path))
     try:
-        unknown = set(io.get_untrusted_types(data=io.dumps(model))) - set(trusted)
+        needed = io.get_untrusted_types(data=io.dumps(model))
     except Exception:  # whatever skops cannot hold
-        unknown = {"?"}
-    return _Estimator(model, None, tuple(trusted), pickled=bool(unknown))
+        return _Estimator(model, None, (), pickled=True)
+    strange = [name for name in needed if name not in trusted and name.partition(".")[0] not in _LIBRARIES]
+    return _Estimator(model, None, tuple(needed), pickled=bool(strange))
 
 
 @dataclass

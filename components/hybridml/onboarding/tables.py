@@ -122,9 +122,21 @@ def read(path: Path) -> pandas.DataFrame:
     try:
         match table_format(path):
             case TableFormat.PARQUET:
-                return pandas.read_parquet(path).head(ROWS)
+                return _plain(pandas.read_parquet(path).head(ROWS))
             case TableFormat.JSONL:
                 return pandas.read_json(path, lines=True, nrows=ROWS)
         return pandas.read_csv(path, sep=separator(path), nrows=ROWS, encoding="utf-8-sig")
     except (ValueError, OSError, ArithmeticError, TypeError) as error:
         raise ValueError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
+
+
+def _plain(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The rows without what only pandas knows: categories as values, whole numbers that may be missing as floats."""
+    import pandas
+
+    for name, kind in frame.dtypes.items():
+        if isinstance(kind, pandas.CategoricalDtype):
+            frame[name] = frame[name].astype(kind.categories.dtype)
+        elif isinstance(kind, pandas.Int64Dtype | pandas.Float64Dtype):
+            frame[name] = frame[name].astype("float64" if frame[name].isna().any() else kind.numpy_dtype)
+    return frame
