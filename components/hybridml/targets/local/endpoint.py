@@ -11,6 +11,7 @@ import pulumi
 
 from hybridml.jobs.pausing import VARIABLE as PAUSED_FILE
 from hybridml.jobs.serve import EXAMPLE, MODEL_PATH
+from hybridml.origin import about
 from hybridml.provider.rollout_folder import UNDER_WAY
 from hybridml.provider.sdk import HealthArgs, HostKey, HostService, HostServiceArgs
 from hybridml.provider.supervisor import PAUSED
@@ -75,24 +76,25 @@ class LocalEndpoint:
         """
         scaling = self.spec.scaling
         argv, env, digest = processes.model_server(), self._environment(version, store), store.digests[version]
-        return [
-            HostService(
-                f"{self.name}-{version}-{replica}",
-                HostServiceArgs(
-                    argv=argv,
-                    env={**env, **self._captured.environment(version, replica, digest)},
-                    directory=str(self.directory),
-                    socket=True,
-                    health=HealthArgs(path="/ping"),
-                    stop_grace=f"{processes.DRAIN_SECONDS + 5}s",
-                    triggers={"artifact": digest},
-                    scaled=replica >= always(scaling) or None,
-                    begins_paused=replica >= scaling.min or None,
-                ),
-                self.opts,
-            )
-            for replica in range(scaling.most)
-        ]
+        with about(f"versions.{version}"):
+            return [
+                HostService(
+                    f"{self.name}-{version}-{replica}",
+                    HostServiceArgs(
+                        argv=argv,
+                        env={**env, **self._captured.environment(version, replica, digest)},
+                        directory=str(self.directory),
+                        socket=True,
+                        health=HealthArgs(path="/ping"),
+                        stop_grace=f"{processes.DRAIN_SECONDS + 5}s",
+                        triggers={"artifact": digest},
+                        scaled=replica >= always(scaling) or None,
+                        begins_paused=replica >= scaling.min or None,
+                    ),
+                    self.opts,
+                )
+                for replica in range(scaling.most)
+            ]
 
     def _environment(self, version: str, store: ArtifactStore) -> dict[str, pulumi.Input[str]]:
         config = pulumi.Config()
@@ -104,6 +106,7 @@ class LocalEndpoint:
         paused = {PAUSED_FILE: f"{{instance}}/{PAUSED}"}
         return {**plain, **secrets, **paused, MODEL_PATH: store.paths[version]}
 
+    @about("scaling")
     def _scaler(self, servers: dict[str, list[HostService]], store: ArtifactStore) -> HostService | None:
         """The process that pauses and resumes servers, where their number is not always the same."""
         if not self.spec.scaling.varies:
@@ -122,6 +125,7 @@ class LocalEndpoint:
             opts=self.opts,
         )
 
+    @about("traffic")
     def _proxy(self, servers: dict[str, list[HostService]], store: ArtifactStore, scaler: HostService | None) -> Proxy:
         sockets = {
             version: [server.socket_path.apply(str) for server in replicas] for version, replicas in servers.items()

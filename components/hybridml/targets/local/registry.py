@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from hybridml.errors import ResourceError
+from hybridml.origin import about
 from hybridml.provider.sdk import HealthArgs, HostService, HostServiceArgs, ModelVersion, ModelVersionArgs
 from hybridml.targets.local import processes
 
@@ -71,7 +72,8 @@ class Registration:
         before: list[pulumi.Resource] = []
         for version in sorted(self.spec.served, key=lambda each: each != champion):
             after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=before))
-            before = [self.register(name, version, after)]
+            with about(f"versions.{version}"):
+                before = [self.register(name, version, after)]
 
     def register(self, name: str, version: str, opts: pulumi.ResourceOptions) -> ModelVersion:
         """Registers `version` of endpoint `name` with its digest, signature, card and lineage."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from hybridml.origin import about
 from hybridml.provider.sdk import HostFile, HostFileArgs, HostJob, HostJobArgs
 from hybridml.spec.digest import NotAnArtifact, digest
 from hybridml.targets.local import processes
@@ -74,14 +75,15 @@ class ArtifactStore(pulumi.ComponentResource):
 
     def _hold(self, name: str, version: str, args: ArtifactStoreArgs) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         """Where the version lies and its digest, both known only once it is verified."""
-        stored = args.versions[version]
-        sha256 = stored.sha256 or digest_now(stored.source)
-        revision = f"{version}-{sha256[:_MARK_DIGITS]}" if sha256 else version
-        asked = HostFileArgs(path=str(args.directory / revision), source=str(stored.source), sha256=sha256)
-        file = HostFile(f"{name}-{revision}", asked, self._child)
-        if stored.signature is None:
-            return file.path, file.sha256
-        return self._verify(f"{name}-{version}-signature", file, stored.signature, args.directory)
+        with about(f"versions.{version}"):
+            stored = args.versions[version]
+            sha256 = stored.sha256 or digest_now(stored.source)
+            revision = f"{version}-{sha256[:_MARK_DIGITS]}" if sha256 else version
+            asked = HostFileArgs(path=str(args.directory / revision), source=str(stored.source), sha256=sha256)
+            file = HostFile(f"{name}-{revision}", asked, self._child)
+            if stored.signature is None:
+                return file.path, file.sha256
+            return self._verify(f"{name}-{version}-signature", file, stored.signature, args.directory)
 
     def _verify(
         self, name: str, file: HostFile, signature: StoredSignature, directory: Path
