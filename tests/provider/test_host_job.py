@@ -132,8 +132,9 @@ def test_it_runs_again_when_what_it_wrote_is_gone(engine: Engine, run: Path) -> 
     (run / "runs").unlink()
 
     assert list(engine.diff("HostJob", state, given, given).diffs) == ["finished"]
-    assert engine.read("HostJob", state, given) is None
-    engine.update("HostJob", state, given)
+    observed = engine.read("HostJob", state, given)
+    assert observed is not None and observed[0]["finished"] == ""
+    assert engine.update("HostJob", observed[0], given)["finished"]
     assert runs(run) == 1
 
 

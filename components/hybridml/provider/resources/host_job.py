@@ -134,8 +134,8 @@ class HostJob(Resource[HostJobInputs, HostJobState]):
             raise _failure(folder, inputs, _said(status))
 
     def read(self, state: HostJobState) -> HostJobState | None:
-        """What the last run said, or None when something that it wrote is gone."""
-        return None if self.drift(state) else state
+        """What the last run said; as if it had not finished when something that it wrote is gone."""
+        return dataclasses.replace(state, finished="") if self.drift(state) else state
 
     def drift(self, state: HostJobState) -> frozenset[str]:
         """When it finished, where something that it wrote is gone: it has to run again."""
