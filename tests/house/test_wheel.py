@@ -73,6 +73,7 @@ def test_the_wheel_carries_what_runs(wheel: Path) -> None:
 
     assert {"hybridml/py.typed", "hybridml/pulumi-plugin.json", "hybridml_policies/py.typed"} <= names
     assert [name for name in names if name.startswith("hybridml_policies/profiles/")]
+    assert {f"hybridml/report/page/page.{kind}" for kind in ("css", "html.j2", "js")} <= names
     assert [name for name in names if name.startswith("hybridml/onboarding/templates/")]
     assert "hybridml = " in commands
     assert "pulumi-resource-hybridml = " in commands
