@@ -213,7 +213,13 @@ def test_the_text_is_a_picture(tmp_path: Path) -> None:
 def test_an_endpoint_without_capture_is_told_how() -> None:
     """The way out is in the message."""
     with pytest.raises(HybridMLError, match=r"churn keeps no requests.*`capture: \{sample: 10\}`"):
-        Parts.of("churn", {"url": "x"})
+        Parts.of("churn", {"target": "local"})
+
+
+def test_an_endpoint_elsewhere_is_told_where_to_look() -> None:
+    """What another platform keeps is not here."""
+    with pytest.raises(HybridMLError, match="churn is served on aws, and reports read what is kept on this machine"):
+        Parts.of("churn", {"target": "aws"})
 
 
 def exported(folder: Path) -> dict[str, Any]:

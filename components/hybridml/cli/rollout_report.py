@@ -37,6 +37,11 @@ class Parts:
     def of(cls, endpoint: str, exported: Mapping[str, Any]) -> Parts:
         """Read from what the stack exports. Errors: `HybridMLError` when the endpoint keeps no requests."""
         said = exported.get("capture")
+        if exported.get("target") != "local":
+            raise HybridMLError(
+                f"{endpoint} is served on {exported.get('target')}, and reports read what is kept on this machine. "
+                "Look where its capture goes with the tools of that platform"
+            )
         if not isinstance(said, Mapping):
             raise HybridMLError(
                 f"{endpoint} keeps no requests, so there is nothing to compare. Say how many, and bring it up again: "
