@@ -195,6 +195,13 @@ def test_code_in_a_folder_of_mlflow_is_seen(described: str, code: tuple[str, ...
     assert find(folder).code == code
 
 
+def test_programs_of_tensorflow_in_a_folder_of_mlflow_are_seen(tmp_path: Path) -> None:
+    """Layers and graphs may be programs."""
+    folder = _mlflow(tmp_path / "model", PYFUNC, model__h5=FILES["keras 2"][0], saved_model__pb=b"")
+
+    assert sorted(find(folder).code) == ["the Keras model model.h5", "the graph saved_model.pb"]
+
+
 @pytest.mark.parametrize(
     ("described", "said"),
     [

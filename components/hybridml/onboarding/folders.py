@@ -14,6 +14,14 @@ _MOST: Final = 20_000
 _DESCRIPTION: Final = 1 << 20
 """Bytes that no description of an MLflow model comes near."""
 
+_GRAPHS: Final = frozenset({"saved_model.pb", "saved_model.pbtxt"})
+_PROGRAMS: Final = {
+    Kind.PICKLE: "the pickle",
+    Kind.JOBLIB: "the pickle",
+    Kind.PYTORCH: "the pickle",
+    Kind.KERAS: "the Keras model",
+}
+
 
 def find_folder(folder: Path) -> Found:
     """The model in `folder`. Raises `NotAModel` with what is there instead."""
@@ -22,7 +30,7 @@ def find_folder(folder: Path) -> Found:
         raise NotAModel("is an empty folder")
     if "MLmodel" in names:
         return _mlflow(folder)
-    if names & {"saved_model.pb", "saved_model.pbtxt"}:
+    if names & _GRAPHS:
         return Found(kind=Kind.SAVEDMODEL, path=folder)
     if any(name.endswith(".safetensors") for name in names):
         return Found(kind=Kind.SAFETENSORS, path=folder)
@@ -37,7 +45,7 @@ def _mlflow(folder: Path) -> Found:
     files = list(_files(folder))
     code = [f"the code in {python['code']}/"] if python.get("code") else []
     code += [f"the program {python['model_code_path']}"] if python.get("model_code_path") else []
-    code += [f"the pickle {file.relative_to(folder).as_posix()}" for file in files if _is_pickle(file)]
+    code += [f"{what} {file.relative_to(folder).as_posix()}" for file in files if (what := _program(file))]
     return Found(kind=Kind.MLFLOW, path=folder, code=tuple(code))
 
 
@@ -69,8 +77,14 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in files)
 
 
-def _is_pickle(file: Path) -> bool:
+def _program(file: Path) -> str:
+    """What a file of the model is, where loading it runs what its author put inside; empty where it does not.
+
+    Layers of Keras and graphs of TensorFlow may be programs (SECURITY.md of TensorFlow: models are programs).
+    """
+    if file.name in _GRAPHS:
+        return "the graph"
     try:
-        return find(file).kind in (Kind.PICKLE, Kind.JOBLIB, Kind.PYTORCH)
+        return _PROGRAMS.get(find(file).kind, "")
     except NotAModel:
-        return False
+        return ""

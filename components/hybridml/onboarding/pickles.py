@@ -40,7 +40,8 @@ def scan(path: Path) -> Scan | None:
         opened = _opened(file)
         compressed = opened is not file
         try:
-            head = opened.read(_FAR)
+            head = opened.read(1)
+            head += opened.read(_FAR) if head in _FIRST else b""
         except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
             return Scan(names=(), joblib=True, cut=True) if compressed else None
     if not head.startswith(_FIRST):
