@@ -104,6 +104,17 @@ def test_every_row_is_predicted_and_counted(tmp_path: Path) -> None:
     assert [entry["file"] for entry in manifest["input"]["files"]] == ["a.csv", "b.csv"]
 
 
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
+    """A file is named from where the pattern begins to be open."""
+    for day in ("mon", "tue"):
+        (tmp_path / "in" / day).mkdir(parents=True)
+        (tmp_path / "in" / day / "a.csv").write_text(column(1))
+
+    run(task(tmp_path, input=str(tmp_path / "in" / "**" / "*.csv")), Doubling())
+
+    assert set(predictions(tmp_path)) == {("mon/a.csv", 1), ("tue/a.csv", 1)}
+
+
 def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     """The same input and model are not predicted twice; the model is not even loaded."""
     write(tmp_path, "a.csv", column(1, 2))

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hybridml.errors import HybridMLError
-from hybridml.jobs.inputs import Digested, digested, matching
+from hybridml.jobs.inputs import Digested, digested
 from hybridml.jobs.parts import Part, Parts, write_json
 from hybridml.jobs.rows import Row, Shard, format_of, frame, shards
 
@@ -70,11 +70,10 @@ def run(task: Task, load: Callable[[Path], Predict] | None = None) -> dict[str, 
 
     `load` makes predictions of the model's folder; the model is loaded only when there is something to predict.
     """
-    files = matching(task.input)
-    if not files:
+    before = digested(task.input)
+    if not before.entries:
         raise BatchFailed(f"no file matches {task.input}; put the input there, or correct batch.input")
-    found = replace(task, format=format_of(files, task.format))
-    before = digested(files)
+    found = replace(task, format=format_of(list(before.paths), task.format))
     folder = task.output / _key(found, before)
     with _alone(task.output):
         manifest = _complete(folder) or _predict(found, before, folder, load or loaded)
@@ -129,18 +128,17 @@ def _predict(task: Task, files: Digested, folder: Path, load: Callable[[Path], P
         part = parts.find(index)
         if part is None:
             predict = predict or load(task.model)
-            part = _part(parts, index, shard, predict)
+            part = _part(parts, index, shard, files.name(shard.file), predict)
         made.append(part)
-    if digested(list(files.paths)) != files:
+    if digested(task.input) != files:
         raise BatchFailed(f"{task.input} changed while it was read; run again")
     manifest = _manifest(task, files, made, parts.errors(made))
     write_json(folder / MANIFEST, manifest)
     return manifest
 
 
-def _part(parts: Parts, index: int, shard: Shard, predict: Predict) -> Part:
+def _part(parts: Parts, index: int, shard: Shard, name: str, predict: Predict) -> Part:
     predicted, failed = outcomes(shard.rows, predict)
-    name = shard.file.name
     rows = [{"file": name, "row": number, **values} for number, values in predicted]
     errors = [{"file": name, "row": number, "error": reason} for number, reason in sorted([*failed, *shard.broken])]
     return parts.write(index, rows, errors)

@@ -17,8 +17,10 @@ class Changed(HybridMLError):  # noqa: N818 - says what happened
 
 @dataclass(frozen=True)
 class Digested:
-    """Files and the digest of each."""
+    """Files with the digest of each."""
 
+    folder: Path
+    """What names start from: the part of the pattern in which nothing is left open."""
     entries: tuple[tuple[Path, str], ...]
 
     @property
@@ -29,12 +31,16 @@ class Digested:
     @property
     def sha256(self) -> str:
         """One digest over names and digests of all files."""
-        lines = (f"{sha256}  {path.name}\n" for path, sha256 in self.entries)
+        lines = (f"{sha256}  {self.name(path)}\n" for path, sha256 in self.entries)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def name(self, path: Path) -> str:
+        """What a result calls the file at `path`; no two files of an input have the same name."""
+        return path.relative_to(self.folder).as_posix()
 
     def described(self) -> list[dict[str, str]]:
         """The files as a manifest names them."""
-        return [{"file": path.name, "sha256": sha256} for path, sha256 in self.entries]
+        return [{"file": self.name(path), "sha256": sha256} for path, sha256 in self.entries]
 
 
 def matching(pattern: str) -> list[Path]:
@@ -44,9 +50,16 @@ def matching(pattern: str) -> list[Path]:
     return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
 
-def digested(files: list[Path]) -> Digested:
-    """The files with the digest of each. Raises `Changed` for one that is gone or cannot be read."""
+def digested(pattern: str) -> Digested:
+    """The files that `pattern` names. Raises `Changed` for one that is gone or cannot be read."""
     try:
-        return Digested(tuple((file, digest(file)) for file in files))
+        return Digested(_folder(pattern), tuple((file, digest(file)) for file in matching(pattern)))
     except NotAnArtifact as error:
         raise Changed(f"the input cannot be read: {error}") from None
+
+
+def _folder(pattern: str) -> Path:
+    path = Path(pattern)
+    if path.is_dir():
+        return path
+    return next(each for each in path.parents if not glob.has_magic(str(each)))

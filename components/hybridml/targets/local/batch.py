@@ -14,9 +14,10 @@ from hybridml.jobs.inputs import digested, matching
 from hybridml.provider.sdk import HostJob, HostJobArgs, HostService, HostServiceArgs
 from hybridml.targets.base import EndpointOutputs, StackContext
 from hybridml.targets.local import processes
-from hybridml.targets.local.promises import CONFIG_SECRET, KIND
+from hybridml.targets.local.promises import KIND
 from hybridml.targets.local.registry import ModelRegistry, Registration
-from hybridml.targets.local.storage import ArtifactStore, ArtifactStoreArgs, stored_version
+from hybridml.targets.local.storage import ArtifactStore, endpoint_store
+from hybridml.targets.local.variables import secrets
 
 if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec
@@ -63,7 +64,7 @@ class BatchPrediction(pulumi.ComponentResource):
 
     def _once(self, name: str, args: BatchPredictionArgs) -> pulumi.Output[str]:
         folder = args.root / args.batch.output
-        files = digested(matching(str(args.root / args.batch.input)))
+        files = digested(str(args.root / args.batch.input))
         job = HostJob(
             f"{name}-job",
             HostJobArgs(
@@ -127,7 +128,7 @@ class LocalBatch:
         """
         if not self.batch.schedule and not matching(str(self.stack.root / self.batch.input)):
             raise ConfigurationError([_missing(self.name, self.batch)])
-        store, version = self._store(), self.spec.traffic.champion.version
+        store, version = endpoint_store(self.name, self.spec, self.stack, self.opts), self.spec.traffic.champion.version
         made = BatchPrediction(
             f"{self.name}-batch",
             BatchPredictionArgs(
@@ -135,7 +136,7 @@ class LocalBatch:
                 version=version,
                 model=store.paths[version],
                 sha256=store.digests[version],
-                env=self._environment(),
+                env={**processes.model_server_environment(self.spec), **secrets(self.spec)},
                 root=self.stack.root,
                 directory=self.stack.state_folder / "run" / self.name,
             ),
@@ -145,24 +146,6 @@ class LocalBatch:
         return EndpointOutputs(
             kind=KIND, url=None, versions=store.paths, details={"output": made.output, "log": made.log}
         )
-
-    def _store(self) -> ArtifactStore:
-        versions = {
-            version: stored_version(self.stack.root, self.spec.versions[version].artifact)
-            for version in self.spec.served
-        }
-        directory = self.stack.state_folder / "artifacts" / self.name
-        return ArtifactStore(
-            f"{self.name}-artifacts", ArtifactStoreArgs(directory=directory, versions=versions), self.opts
-        )
-
-    def _environment(self) -> dict[str, pulumi.Input[str]]:
-        config = pulumi.Config()
-        secrets = {
-            variable: config.require_secret(reference.removeprefix(CONFIG_SECRET))
-            for variable, reference in self.spec.runtime.secrets.items()
-        }
-        return {**processes.model_server_environment(self.spec), **secrets}
 
     def _register(self, store: ArtifactStore, made: BatchPrediction) -> None:
         """Once the prediction has been made: `champion` in the registry is what predicts."""

@@ -19,10 +19,11 @@ from hybridml.targets.base import EndpointOutputs, StackContext
 from hybridml.targets.local import processes
 from hybridml.targets.local.captured import Captured
 from hybridml.targets.local.network import ADMIN, ISSUER, ROLLOUT, Proxy, ProxyArgs, revision
-from hybridml.targets.local.promises import CONFIG_SECRET, KIND
+from hybridml.targets.local.promises import KIND
 from hybridml.targets.local.registry import ModelRegistry, Registration
 from hybridml.targets.local.scaling import always, scaler
-from hybridml.targets.local.storage import ArtifactStore, ArtifactStoreArgs, stored_version
+from hybridml.targets.local.storage import ArtifactStore, endpoint_store
+from hybridml.targets.local.variables import secrets
 
 if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec
@@ -42,7 +43,7 @@ class LocalEndpoint:
 
     def create(self) -> EndpointOutputs:
         """Creates store, servers, proxy and registrations, in the order in which each is needed."""
-        store = self._store()
+        store = endpoint_store(self.name, self.spec, self.stack, self.opts)
         servers = {version: self._serve(version, store) for version in self.spec.served}
         scaler = self._scaler(servers, store)
         proxy = self._proxy(servers, store, scaler)
@@ -57,17 +58,6 @@ class LocalEndpoint:
     @property
     def _captured(self) -> Captured:
         return Captured(endpoint=self.name, spec=self.spec, state_folder=self.stack.state_folder)
-
-    def _store(self) -> ArtifactStore:
-        versions = {
-            version: stored_version(self.stack.root, model.artifact)
-            for version, model in self.spec.versions.items()
-            if version in self.spec.served
-        }
-        directory = self.stack.state_folder / "artifacts" / self.name
-        return ArtifactStore(
-            f"{self.name}-artifacts", ArtifactStoreArgs(directory=directory, versions=versions), self.opts
-        )
 
     def _serve(self, version: str, store: ArtifactStore) -> list[HostService]:
         """As many servers of one version as ever run, each on a Unix socket: the proxy is the only way in.
@@ -97,14 +87,9 @@ class LocalEndpoint:
             ]
 
     def _environment(self, version: str, store: ArtifactStore) -> dict[str, pulumi.Input[str]]:
-        config = pulumi.Config()
-        secrets = {
-            variable: config.require_secret(reference.removeprefix(CONFIG_SECRET))
-            for variable, reference in self.spec.runtime.secrets.items()
-        }
         plain = processes.model_server_environment(self.spec)
         paused = {PAUSED_FILE: f"{{instance}}/{PAUSED}"}
-        return {**plain, **secrets, **paused, MODEL_PATH: store.paths[version]}
+        return {**plain, **secrets(self.spec), **paused, MODEL_PATH: store.paths[version]}
 
     @about("scaling")
     def _scaler(self, servers: dict[str, list[HostService]], store: ArtifactStore) -> HostService | None:

@@ -15,7 +15,9 @@ from hybridml.spec.digest import NotAnArtifact, digest
 from hybridml.targets.local import processes
 
 if TYPE_CHECKING:
+    from hybridml.spec import EndpointSpec
     from hybridml.spec.version import Artifact
+    from hybridml.targets.base import StackContext
 
 _MARK_DIGITS = 8
 
@@ -116,6 +118,13 @@ def stored_version(root: Path, artifact: Artifact) -> StoredVersion:
     return StoredVersion(
         source=source, sha256=artifact.sha256, signature=StoredSignature(key=root / asked.key, bundle=bundle)
     )
+
+
+def endpoint_store(name: str, spec: EndpointSpec, stack: StackContext, opts: pulumi.ResourceOptions) -> ArtifactStore:
+    """Creates the store of endpoint `name`, with every version that serves."""
+    versions = {version: stored_version(stack.root, spec.versions[version].artifact) for version in spec.served}
+    directory = stack.state_folder / "artifacts" / name
+    return ArtifactStore(f"{name}-artifacts", ArtifactStoreArgs(directory=directory, versions=versions), opts)
 
 
 def digest_now(path: Path) -> str | None:
