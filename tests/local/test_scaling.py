@@ -79,7 +79,7 @@ class Endpoint:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setattr(scaling, "STABLE_SECONDS", 2.0)
+    monkeypatch.setattr(scaling, "STABLE_SECONDS", 1.5)
     monkeypatch.setattr(scaling, "RATE_SECONDS", 1.0)
     with tempfile.TemporaryDirectory(prefix="hybridml-scaling-") as folder:
         stage = Stage(directory=Path(folder), servers=ModelServers(Path(folder)))
@@ -118,7 +118,7 @@ def replica(directory: Path, position: int, **more: str) -> Path:
         cwd=str(directory),
         env=env,
         socket=str(folder / "socket"),
-        pause_delay=2.5 * HEALTH_SECONDS,
+        pause_delay=1.8 * HEALTH_SECONDS,
     )
     processes.launch(folder, task)
     return folder
