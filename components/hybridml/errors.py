@@ -44,6 +44,8 @@ class HybridMLError(Exception):
     """Base of every error raised on purpose; its text is the whole message, ready for a person."""
 
     exit_code = 1
+    hidden: tuple[str, ...] = ()
+    """Secrets that whatever led to it may hold, and that no traceback may show."""
 
 
 class ConfigurationError(HybridMLError):

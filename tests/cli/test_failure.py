@@ -56,6 +56,22 @@ def test_an_unknown_failure_says_how_to_see_more(run: Run, project: Path, monkey
     assert "Traceback" in loud.err
 
 
+def test_a_traceback_shows_no_secret(run: Run, project: Path) -> None:
+    """What the program raised holds a secret of the configuration; neither the message nor `--debug` shows it."""
+    program = "import pulumi\nraise ValueError(pulumi.Config('library').require('motto'))\n"
+    (project / "__main__.py").write_text(program, encoding="utf-8")
+    settings = "name: library\nruntime: python\nconfig: {motto: {secret: true, default: sesame-open}}\n"
+    (project / "Pulumi.yaml").write_text(settings, encoding="utf-8")
+    (project / "Pulumi.one.yaml").write_text("config: {}\n", encoding="utf-8")
+
+    ran = run("--debug", "plan", "--project", project, "-s", "one")
+
+    assert ran.code == 1
+    assert "Traceback" in ran.err
+    assert "ValueError" in ran.err
+    assert "sesame" not in ran.err
+
+
 def test_an_interrupt_is_not_a_traceback(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends with status 130 and says how to go on."""
     _raising(monkeypatch, KeyboardInterrupt())

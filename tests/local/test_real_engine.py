@@ -14,6 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+from hybridml.cli.own_types import own_types
+from hybridml.engine import exported
+from hybridml.engine.program import plan
 from local.served import STACK, Served, callers, needs_the_local_extra, processes_of, rows, tally
 
 pytestmark = [pytest.mark.services, pytest.mark.pulumi, pytest.mark.timeout(600)]
@@ -48,11 +51,28 @@ def served() -> Iterator[Served]:
 def bring_up(copy: Served) -> None:
     """`hybridml up --engine pulumi`, and what it exports."""
     hybridml(copy.root, "up")
-    exported = json.loads(
-        (copy.root / ".hybridml" / STACK / "pulumi" / ".pulumi" / "stacks" / "hybridml" / f"{STACK}.json").read_text()
-    )
-    (stack,) = (each for each in exported["checkpoint"]["latest"]["resources"] if each["type"] == "pulumi:pulumi:Stack")
+    recorded = json.loads(_stack_file(copy).read_text())
+    (stack,) = (each for each in recorded["checkpoint"]["latest"]["resources"] if each["type"] == "pulumi:pulumi:Stack")
     copy.outputs = stack["outputs"]["endpoints"]
+
+
+def _stack_file(copy: Served) -> Path:
+    return copy.root / ".hybridml" / STACK / "pulumi" / ".pulumi" / "stacks" / "hybridml" / f"{STACK}.json"
+
+
+def test_the_program_planned_against_what_pulumi_recorded_changes_nothing(served: Served) -> None:
+    """Property by property; the passphrase of the stack's own folder opens what is secret."""
+    recorded = exported.read(_stack_file(served))
+
+    with pytest.MonkeyPatch.context() as patch:  # the program puts the path of its Python into command lines
+        patch.setattr(sys, "executable", str(served.root / ".venv" / "bin" / "python"))
+        made = plan(served.root, STACK, state=recorded, known_types=own_types())
+
+    assert made.diff is not None
+    told = {c.urn: [d.path for d in c.properties] + list(c.unclear) for c in made.diff.changes}
+    assert {urn: paths for urn, paths in told.items() if paths} == {}
+    assert made.diff.counts["same"] == len(made.resources)
+    assert made.notes == ()
 
 
 def test_answers_are_the_models_own(served: Served) -> None:

@@ -35,7 +35,9 @@ class Commands(TyperGroup):
 
 def _failed(error: Exception, *, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error, file=sys.stderr)
+        from hybridml.engine.redaction import hidden_in, redacted
+
+        typer.echo(redacted("".join(traceback.format_exception(error)), hidden_in(error)), err=True, nl=False)
     if isinstance(error, HybridMLError):
         typer.echo(str(error), err=True)
         return error.exit_code

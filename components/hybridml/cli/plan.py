@@ -55,9 +55,11 @@ def plan(
 
 def planned(here: Place, stack: str, state: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The plan of one stack as JSON."""
+    from hybridml.cli.own_types import own_types
     from hybridml.engine import program
 
-    return program.plan(here.project, stack, state=state, log=_log).to_json()
+    known = own_types() if state is not None else None
+    return program.plan(here.project, stack, state=state, known_types=known, log=_log).to_json()
 
 
 def preview(here: Place, stack: str, found: RefreshResult | None, targets: Targets) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hybridml.engine import kubernetes
 from hybridml.engine.archives import digest
@@ -18,6 +18,7 @@ from hybridml.engine.values import (
     ASSET_SIGNATURE,
     SIGNATURE,
     UNKNOWN,
+    Properties,
     Secret,
     Value,
     contains_unknown,
@@ -49,8 +50,26 @@ class _Unclear:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class TypeRules:
+    """What is known of a type of resource without asking its provider."""
+
+    replaces: frozenset[str]
+    """The properties whose change replaces a resource of that type; nothing else of it does."""
+    check: Callable[[str, Properties, Properties], Properties]
+    """From a resource's name, the inputs of a program and those recorded to what a check would make of them."""
+
+
+KnownTypes: TypeAlias = Mapping[str, TypeRules]
+"""By type token."""
+
+
 def compare_inputs(
-    resource: PlannedResource, before: Mapping[str, Any], moving: Collection[str], folder: Path
+    resource: PlannedResource,
+    before: Mapping[str, Any],
+    moving: Collection[str],
+    folder: Path,
+    rules: TypeRules | None = None,
 ) -> Comparison:
     """Compare property by property. `moving` are the URNs whose outputs will be others than recorded; the paths of
     assets are relative to `folder`.
@@ -58,7 +77,7 @@ def compare_inputs(
     recorded = from_wire(dict(before.get("inputs") or {}))
     found: list[Difference] = []
     unclear: list[str] = []
-    for raw in _properties(resource, recorded):
+    for raw in _properties(resource, recorded, rules):
         if any(_covers(ignored, raw.path) for ignored in resource.options.ignore_changes):
             continue
         item = _identified(raw, folder) if isinstance(raw, Difference) else raw
@@ -72,10 +91,13 @@ def compare_inputs(
     return Comparison(differences=tuple(found), unclear=tuple(unclear))
 
 
-def _properties(resource: PlannedResource, recorded: Value) -> Iterator[Difference | _Unclear]:
+def _properties(resource: PlannedResource, recorded: Value, rules: TypeRules | None) -> Iterator[Difference | _Unclear]:
     ignored = _INTERNAL | (_PROVIDER_INTERNAL if resource.type.startswith("pulumi:providers:") else set())
     before = {key: value for key, value in recorded.items() if key not in ignored or key in resource.inputs}
     after = resource.inputs
+    if rules is not None and not (contains_unknown(after) or _has_placeholder(reveal(after))):
+        yield from _mapping(rules.check(resource.name, after, recorded), before, "", None, certain=True)
+        return
     if resource.type.startswith("pulumi:providers:"):
         before, after = _decoded(before), _decoded(after)
     if resource.type.startswith("kubernetes:"):

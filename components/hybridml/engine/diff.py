@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hybridml.engine.comparison import Comparison, compare_inputs
+from hybridml.engine.comparison import Comparison, KnownTypes, compare_inputs
 from hybridml.engine.drift import Difference
 from hybridml.engine.plan import Plan, PlannedResource
 from hybridml.engine.recorded import Recorded
@@ -37,9 +37,6 @@ _KUBERNETES_IMMUTABLE: Mapping[str, tuple[str, ...]] = {
     "StorageClass": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
 }
 """Fields that the Kubernetes API refuses to change (API reference, v1.36: each kind's validation on update)."""
-
-Replacing = Mapping[str, Collection[str]]
-"""Type token to the property paths whose change replaces a resource of that type; nothing else of it does."""
 
 
 class Action(StrEnum):
@@ -96,19 +93,16 @@ class Diff:
         return [change.to_json() for change in self.changes if change.action is not Action.SAME or change.unclear]
 
 
-def compare(plan: Plan, recorded: Recorded, replacing: Replacing | None = None, *, folder: Path) -> Plan:
-    """`plan` with its difference to what was recorded.
-
-    `replacing` says for the types whose rules are known which properties replace; `folder` is the program's.
-    """
-    return replace(plan, diff=_Comparer(recorded, replacing or {}, folder).diff(plan))
+def compare(plan: Plan, recorded: Recorded, known_types: KnownTypes | None = None, *, folder: Path) -> Plan:
+    """`plan` with its difference to what was recorded. `folder` is the program's."""
+    return replace(plan, diff=_Comparer(recorded, known_types or {}, folder).diff(plan))
 
 
 class _Comparer:
-    def __init__(self, recorded: Recorded, replacing: Replacing, folder: Path) -> None:
+    def __init__(self, recorded: Recorded, known_types: KnownTypes, folder: Path) -> None:
         self._recorded = recorded
         self._folder = folder
-        self._replacing = replacing
+        self._known_types = known_types
         self._moving: set[str] = set()
         """URNs whose outputs will be others than recorded: created and replaced ones."""
 
@@ -130,7 +124,8 @@ class _Comparer:
         previous = "" if before["urn"] == resource.urn else str(before["urn"])
         if resource.external or resource.remote or resource.type == STACK:
             return Change(urn=resource.urn, action=Action.SAME, previous=previous)
-        found = compare_inputs(resource, before, self._moving, self._folder)
+        rules = self._known_types.get(resource.type)
+        found = compare_inputs(resource, before, self._moving, self._folder, rules)
         action, may_replace = self._action(resource, before, found)
         return Change(
             urn=resource.urn,
@@ -158,8 +153,8 @@ class _Comparer:
 
     def _rules(self, type_: str) -> Collection[str] | None:
         """The properties that replace; None when the type's rules are not known here."""
-        if type_ in self._replacing:
-            return self._replacing[type_]
+        if type_ in self._known_types:
+            return self._known_types[type_].replaces
         if not type_.startswith("kubernetes:"):
             return None
         immutable = _KUBERNETES_IMMUTABLE.get(type_.rpartition(":")[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -36,13 +37,22 @@ class Document:
 
 
 def read_document(path: Path, shown: str = "") -> Document:
-    """Read a YAML (or JSON) file that holds a mapping.
+    """Read a YAML (or JSON) file that holds a mapping; one that has not changed since is not read again.
 
     Errors: `ConfigurationError` when the file cannot be read, is not YAML, or holds something else.
     """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ConfigurationError([_unreadable(error, shown or path.name)]) from error
+    return _read(path, shown or path.name, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, shown: str, version: tuple[int, ...]) -> Document:
+    """`version` says which content of the file is meant."""
     from ruamel.yaml.error import YAMLError
 
-    shown = shown or path.name
     try:
         content = _yaml().load(_text(path))
         reader = _Reader()

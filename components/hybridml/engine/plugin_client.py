@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +19,9 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from hybridml.engine.aliases import Urn
+from hybridml.engine.redaction import redacted, texts_inside
 from hybridml.engine.state import ResourceState
-from hybridml.engine.values import SHOWN_SECRET, Properties, Secret, Value, contains_secret, reveal
+from hybridml.engine.values import Properties, Secret, Value, contains_secret, reveal
 from hybridml.engine.wire import read_struct, write_struct
 from hybridml.errors import ResourceError
 
@@ -33,8 +34,6 @@ CANCEL_SECONDS: Final = 2.0
 _LOST: Final = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED}
 )
-_SHORTEST_SECRET = 4
-"""Shorter secrets are not cut out of messages: they would take half the words with them."""
 
 
 class Unanswered(ResourceError):  # noqa: N818 - says what happened
@@ -261,24 +260,8 @@ def describe(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
-def secret_texts(value: Value, *, inside: bool = False) -> Iterator[str]:
-    """Every text inside a secret of `value` that is long enough to be looked for."""
-    if isinstance(value, Secret):
-        yield from secret_texts(value.value, inside=True)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from secret_texts(item, inside=inside)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from secret_texts(item, inside=inside)
-    elif inside and isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
-        yield value
-
-
 def _redact(message: str, inputs: Properties) -> str:
-    for text in sorted(secret_texts(inputs), key=len, reverse=True):
-        message = message.replace(text, SHOWN_SECRET)
-    return message
+    return redacted(message, texts_inside(inputs))
 
 
 def _subject(resource: ResourceState) -> Any:

@@ -10,8 +10,9 @@ from typing import Any
 
 from hybridml.engine import exported
 from hybridml.engine.child import interpreter_of, plan_in
+from hybridml.engine.comparison import KnownTypes
 from hybridml.engine.deployment import deployment_of
-from hybridml.engine.diff import Replacing, compare
+from hybridml.engine.diff import compare
 from hybridml.engine.monitor import Resolver
 from hybridml.engine.plan import Note, Plan
 from hybridml.engine.planning import plan_job
@@ -28,7 +29,7 @@ def plan(
     state: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     passphrase: str | None = None,
-    replacing: Replacing | None = None,
+    known_types: KnownTypes | None = None,
     log: Log | None = None,
     apart: bool = True,
 ) -> Plan:
@@ -36,9 +37,9 @@ def plan(
 
     `config` overrides the stack's values by full key; `state` is a deployment (`pulumi stack export`) whose recorded
     outputs are used in place of placeholders and against which the plan is compared. Its secrets are opened by
-    `passphrase`, the environment's or that of the embedded engine, where one of them fits. `replacing` says for types
-    whose rules the caller knows which properties replace; `environment` are variables set for the program; `log` is
-    told what the program logs. The program runs in the environment that the project names,
+    `passphrase`, the environment's or that of the embedded engine, where one of them fits. `known_types` are
+    those whose rules the caller knows; `environment` are variables set for the program; `log` is told what the program
+    logs. The program runs in the environment that the project names,
     unless `apart` is false: then in this one, as when it is applied.
     Errors: `ConfigurationError` with every problem at once, `ProgramError`, `StateError`.
     """
@@ -51,7 +52,7 @@ def plan(
     made = _planned(project.virtualenv if apart else None, job, recorded, log or print_log)
     if state is None:
         return made
-    compared = compare(made, recorded, replacing, folder=job.folder)
+    compared = compare(made, recorded, known_types, folder=job.folder)
     return replace(compared, notes=tuple(sorted({*made.notes, *_notes(state)})))
 
 

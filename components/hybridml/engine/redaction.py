@@ -1,31 +1,41 @@
-"""Keeps the secrets of a program's configuration out of what is said about it."""
+"""Keeps secrets, of a program's configuration and of its resources, out of what is said."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any, Final
 
 from hybridml.engine import shapes
-from hybridml.engine.values import SHOWN_SECRET
+from hybridml.engine.values import SHOWN_SECRET, Secret, Value
 from hybridml.errors import ConfigurationError, HybridMLError
 
-_SHORTEST: Final = 6
+SHORTEST: Final = 6
+"""Characters of a secret that does not stand in other texts by chance."""
+_SHORTEST_WORD: Final = 4
+"""Characters of a secret that is looked for as a word of its own; a shorter one would take half of all words along."""
 
 
 def secret_texts(config: Mapping[str, str], keys: frozenset[str]) -> tuple[str, ...]:
-    """The texts under the secret `keys` that are long enough not to stand in others by chance; the longest first."""
-    found = {text for key in keys for text in _texts(config.get(key, ""))}
-    long = (text for text in found if len(text) >= _SHORTEST and not shapes.is_placeholder(text))
-    return tuple(sorted({form for text in long for form in _forms(text)}, key=lambda form: (-len(form), form)))
+    """The texts under the secret `keys` that are long enough to be looked for; the longest first."""
+    return _looked_for(text for key in keys for text in _texts(config.get(key, "")))
+
+
+def texts_inside(value: Value) -> tuple[str, ...]:
+    """The texts inside the secrets of a value that are long enough to be looked for; the longest first."""
+    return _looked_for(_secrets(value, inside=False))
 
 
 def redacted(message: str, texts: Sequence[str]) -> str:
     """`message` without any of `texts`."""
     for text in texts:
-        message = message.replace(text, SHOWN_SECRET)
+        if len(text) >= SHORTEST:
+            message = message.replace(text, SHOWN_SECRET)
+        elif text in message:
+            message = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", lambda _: SHOWN_SECRET, message)
     return message
 
 
@@ -48,12 +58,47 @@ class Redacting:
 def redacted_error(error: HybridMLError, texts: Sequence[str]) -> HybridMLError:
     """`error` without any of `texts` in what it says, whoever raised it."""
     if isinstance(error, ConfigurationError):
-        return ConfigurationError(
+        problems = (
             replace(problem, message=redacted(problem.message, texts), fix=redacted(problem.fix, texts))
             for problem in error.problems
         )
+        return _hiding(ConfigurationError(problems), texts)
     error.args = tuple(redacted(str(said), texts) for said in error.args)
+    return _hiding(error, texts)
+
+
+def hidden_in(error: BaseException | None) -> tuple[str, ...]:
+    """What must not be shown of an error and whatever led to it, the longest first."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        found.update(error.hidden if isinstance(error, HybridMLError) else ())
+        error = error.__cause__ or error.__context__
+    return tuple(sorted(found, key=lambda text: (-len(text), text)))
+
+
+def _hiding(error: HybridMLError, texts: Sequence[str]) -> HybridMLError:
+    error.hidden = (*error.hidden, *texts)
     return error
+
+
+def _looked_for(texts: Iterable[str]) -> tuple[str, ...]:
+    long = {text for text in texts if len(text) >= _SHORTEST_WORD and not shapes.is_placeholder(text)}
+    return tuple(sorted({form for text in long for form in _forms(text)}, key=lambda form: (-len(form), form)))
+
+
+def _secrets(value: Value, *, inside: bool) -> Iterator[str]:
+    if isinstance(value, Secret):
+        yield from _secrets(value.value, inside=True)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item, inside=inside)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _secrets(item, inside=inside)
+    elif inside and isinstance(value, str):
+        yield value
 
 
 def _texts(value: str) -> Iterator[str]:

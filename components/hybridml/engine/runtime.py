@@ -20,7 +20,7 @@ from typing import IO, Any, NoReturn, cast
 import pulumi
 
 from hybridml.engine.monitor import Resolver, Source
-from hybridml.engine.redaction import Redacting, redacted, redacted_error, secret_texts
+from hybridml.engine.redaction import SHORTEST, Redacting, redacted, redacted_error, secret_texts
 from hybridml.engine.sdk import MissingConfig, instrumented, remember_classes
 from hybridml.engine.service import Context, Engine, Monitor
 from hybridml.engine.source import SourceMap
@@ -85,7 +85,8 @@ def _run(job: Job, resolver: Resolver, log: Log) -> None:
     sources, missing = SourceMap(job.root), MissingConfig()
     with _event_loop(inline=not resolver.blocking) as loop:
         texts = secret_texts(job.config, job.secret_keys)
-        context = Context(project=job.project, stack=job.stack, shown=sources.file, secret_texts=texts)
+        sealing = tuple(text for text in texts if len(text) >= SHORTEST)
+        context = Context(project=job.project, stack=job.stack, shown=sources.file, secret_texts=sealing)
         monitor = Monitor(context, resolver)
         _configure(job, monitor, Engine(lambda severity, message: log(severity, redacted(message, texts))))
         try:

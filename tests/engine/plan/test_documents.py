@@ -51,3 +51,14 @@ def test_a_merged_key_has_the_line_of_what_it_is_merged_into(tmp_path: Path) -> 
     assert document.get("config") == {"where": "here", "size": 1}
     assert document.line("config", "size") in (1, 3)
     assert document.line("config", "where") == 4
+
+
+def test_a_file_is_read_again_only_when_it_changed(tmp_path: Path) -> None:
+    """The commands ask for the same stack file several times."""
+    path = tmp_path / "one.yaml"
+    path.write_text("a: 1\n")
+    first = read_document(path)
+
+    assert read_document(path) is first
+    path.write_text("a: 20\n")
+    assert read_document(path).get("a") == 20
