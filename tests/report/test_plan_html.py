@@ -127,6 +127,17 @@ def _card(word: str) -> EndpointCard:
     return EndpointCard(name=word, kind=word, where=word, address=word, facts=(Fact(label=word, value=word),))
 
 
+def test_what_nobody_can_tell_is_no_change() -> None:
+    """A resource that stays, with properties that are not known yet, is listed apart from the changes."""
+    made = compared()
+    same = {"urn": made["resources"][2]["urn"], "action": "same", "properties": [], "unclear": ["image"]}
+
+    text = parsed(page(made | {"diff": [*made["diff"], same]})).text
+
+    assert "Changes 3" in text
+    assert "1 resource with properties that nobody knows yet model aws:sagemaker/Model image" in text
+
+
 def test_a_secret_is_only_called_one() -> None:
     """The plan's `[secret]` is shown as that, before and after."""
     text = parsed(page(compared())).text

@@ -87,6 +87,7 @@ def _versions(endpoint: EndpointSpec, sources: _Sources) -> Iterator[Version]:
 
 def _facts(endpoint: EndpointSpec, sources: _Sources) -> Iterator[Fact]:
     written = {
+        "batch": ("batch", _batch(endpoint)),
         "shadow": ("traffic.shadow", _shadow(endpoint)),
         "routes": ("traffic.routes", _routes(endpoint)),
         "rollout": ("rollout", _rollout(endpoint)),
@@ -99,6 +100,14 @@ def _facts(endpoint: EndpointSpec, sources: _Sources) -> Iterator[Fact]:
     for label, (path, value) in written.items():
         if value:
             yield Fact(label=label, value=value, source=sources.of(path))
+
+
+def _batch(endpoint: EndpointSpec) -> str:
+    batch = endpoint.batch
+    if batch is None:
+        return ""
+    times = f", at {batch.schedule} {batch.timezone}" if batch.schedule else ""
+    return f"{batch.input} to {batch.output}{times}"
 
 
 def _shadow(endpoint: EndpointSpec) -> str:

@@ -118,6 +118,15 @@ class _View:
     @property
     def changes(self) -> list[_Change]:
         """What would be done, in the order of the tree, what goes last."""
+        return [change for change in self._diff if change.action != "same"]
+
+    @property
+    def unsure(self) -> list[_Change]:
+        """What stays as it is for all that is known, and has properties that nobody knows yet."""
+        return [change for change in self._diff if change.action == "same"]
+
+    @property
+    def _diff(self) -> list[_Change]:
         found = [_change(entry, self.graph) for entry in mappings(self.page.plan.get("diff"))]
         return sorted(found, key=lambda change: (change.row is None, change.row.number if change.row else 0))
 
