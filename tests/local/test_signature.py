@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +14,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from hybridml.errors import HybridMLError
+from hybridml.provider.processes import status
 from hybridml.spec import EndpointSpec
 from hybridml.targets.local.promises import refusals
 from local.conftest import CHURN, PlanOf
 from local.served import needs_the_local_extra
 from local.small import Small, save_model
+from provider.supervised import eventually
 
 SIGNED = {"key": "keys/models.pub"}
 
@@ -179,3 +183,27 @@ def test_what_does_not_verify_is_never_started(small: Small) -> None:
     small.up()
     assert small.ask(1.0) == (200, pytest.approx(3.0))
     assert [name for name, count in small.up().changes.items() if count] == ["same"]
+
+
+@pytest.mark.services
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_restarts_after_a_failed_run_has_its_old_bytes(small: Small) -> None:
+    """Other bytes under the version that serves, without a signature, never reach a server, not even after a crash."""
+    small.spec["traffic"] = {"champion": {"version": "1"}}
+    small.up()
+    described = small.root / "models/1/MLmodel"
+    described.write_text(described.read_text() + "# changed\n")
+
+    with pytest.raises(HybridMLError, match="MLmodel"):
+        small.up()
+    (folder,) = (small.state_folder / "run" / "churn").glob("churn-1-*")
+    before = status(folder)
+    assert before is not None
+    os.kill(before.child, signal.SIGKILL)
+    eventually(lambda: (now := status(folder)) is not None and now.restarts == 1 and now.phase == "running")
+    eventually(lambda: small.ask(1.0)[0] == 200, within=90)
+
+    assert small.ask(1.0) == (200, pytest.approx(2.0))
+    assert "# changed" not in Path(small.outputs["versions"]["1"], "MLmodel").read_text()
+    described.write_text(described.read_text().removesuffix("# changed\n"))
