@@ -296,7 +296,7 @@
     explorers.find((explorer) => !explorer.stack.hidden)?.search?.focus();
   });
   const closed = [];
-  addEventListener("beforeprint", () => document.querySelectorAll("details:not([open])").forEach((each) => { each.open = true; closed.push(each); }));
+  addEventListener("beforeprint", () => document.querySelectorAll(".part > details:not([open])").forEach((each) => { each.open = true; closed.push(each); }));
   addEventListener("afterprint", () => closed.splice(0).forEach((each) => { each.open = false; }));
   follow();
 })();
