@@ -168,7 +168,8 @@ class ApplyResolver:
         known = found[1] if found else None
         kept = replace(wanted, outputs=known.outputs if known else {})
         self._ledger.put(found[0] if found else self._ledger.new_key(), kept)
-        self.steps.journalist.count(registration.urn, "same" if known else "create", before=known, after=kept)
+        change: Change = "create" if known is None else "update" if changed_paths(known.inputs, kept.inputs) else "same"
+        self.steps.journalist.count(registration.urn, change, before=known, after=kept)
         return Outcome()
 
     def _resource(self, registration: Registration, found: tuple[int, ResourceState] | None) -> ResourceState:

@@ -63,6 +63,16 @@ def test_update_in_place(sandbox: Sandbox) -> None:
     assert sandbox.files()["first.txt"] == "two"
 
 
+def test_a_component_with_other_inputs_is_updated(sandbox: Sandbox) -> None:
+    """As in Pulumi, which records the inputs of components too."""
+    program = "import pulumi\npulumi.ComponentResource('mine:index:Group', 'group', {{'label': {!r}}})\n"
+    for label, change in (("one", "create"), ("one", "same"), ("two", "update")):
+        (sandbox.root / "__main__.py").write_text(program.format(label))
+        changes = sandbox.up().changes
+        assert changes[change] == (2 if change != "update" else 1), label
+    assert sandbox.resources[-1]["inputs"] == {"label": "two"}
+
+
 def test_replacement_creates_before_it_deletes(sandbox: Sandbox) -> None:
     """The new process runs, and what depends on it is updated, before the old one goes."""
     sandbox.up(**chain(sandbox))
