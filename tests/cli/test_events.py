@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -193,7 +192,6 @@ def test_two_results_are_refused(start: Run, notes: Path) -> None:
 @pytest.mark.pulumi
 def test_pulumi_passes_its_own_events(start: Run, notes: Path) -> None:
     """With Pulumi as engine stdout has the events that Pulumi logs, and nothing else, also when it fails."""
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     made = start("up", "--yes", "--json", "--engine", "pulumi", cwd=notes)
     gone = start("destroy", "--yes", "--json", "--engine", "pulumi", cwd=notes)
     shutil.rmtree(notes / "out", ignore_errors=True)

@@ -103,7 +103,8 @@ def _short_trace(sources: SourceMap) -> Callable[[], source_pb2.StackTrace]:
 
     def capture() -> source_pb2.StackTrace:
         asked = origin.current()
-        place = (str(asked.file), asked.line) if asked else sources.here()
+        known = asked is not None and sources.file(str(asked.file)) is not None
+        place = (str(asked.file), asked.line) if asked and known else sources.here()
         if place is None:
             return source_pb2.StackTrace()
         position = source_pb2.SourcePosition(uri=f"file://{place[0]}", line=place[1])
