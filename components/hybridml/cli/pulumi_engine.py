@@ -46,7 +46,8 @@ class Shared:
         argv = [executable(), verb, "--cwd", str(self.root), "--stack", self.stack, *options]
         if events is None:
             return subprocess.run(argv, check=False).returncode
-        skipped = [] if PREVIEW_ONLY in options else ["--skip-preview"]
+        # Where Pulumi is told to skip the preview, it asks nobody; without --yes it is to ask.
+        skipped = ["--skip-preview"] if "--yes" in options and PREVIEW_ONLY not in options else []
         return _logged([*argv, *skipped], dict(os.environ), events)
 
 
@@ -70,7 +71,8 @@ class Private:
 
     def run(self, verb: str, options: Sequence[str], events: int | None = None) -> int:
         """Runs `pulumi up`, `refresh` or `destroy` on the terminal of this process; its exit status. See `Shared`."""
-        skipped = [] if PREVIEW_ONLY in options else ["--skip-preview"]
+        # Where Pulumi is told to skip the preview, it asks nobody; without --yes it is to ask.
+        skipped = ["--skip-preview"] if "--yes" in options and PREVIEW_ONLY not in options else []
         argv = [*self._command(verb), *skipped, *options]
         if events is not None:
             return _logged(argv, self._environment(), events)
