@@ -9,12 +9,17 @@ from typing import Any
 import httpx
 
 TELLTALE = '''
+import asyncio
 import time
 
 import mlflow.pyfunc
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.models import set_model
+
+
+class Panic(BaseException):
+    pass
 
 
 class Telltale(mlflow.pyfunc.PythonModel):
@@ -32,6 +37,12 @@ class Telltale(mlflow.pyfunc.PythonModel):
             raise SystemExit(3)
         if first == -5:
             time.sleep(2)
+        if first == -6:
+            raise KeyboardInterrupt
+        if first == -7:
+            raise Panic("of a library that is written in Rust")
+        if first == -8:
+            raise asyncio.CancelledError
         return model_input["number"] * 2
 
 

@@ -98,7 +98,17 @@ def test_a_server_that_will_be_paused_says_so(ours: Caller, tmp_path: Path, monk
     assert ask(ours, number(1)).status_code == 200
 
 
-@pytest.mark.parametrize("value", [-1, -3, -4], ids=["raises", "answers what no JSON holds", "ends the process"])
+FAILURES = {
+    "raises": -1,
+    "answers what no JSON holds": -3,
+    "ends the process": -4,
+    "interrupts": -6,
+    "panics": -7,
+    "cancels": -8,
+}
+
+
+@pytest.mark.parametrize("value", FAILURES.values(), ids=FAILURES)
 def test_a_models_failure_is_the_servers(value: int, ours: Caller, caplog: pytest.LogCaptureFixture) -> None:
     """500 with one sentence; the traceback stands in the log and nowhere else; the next request is answered."""
     answer = ask(ours, number(value))
@@ -136,6 +146,14 @@ def test_a_request_that_cannot_be_read_is_the_callers(case: str, ours: Caller) -
     assert answer.json()["error_code"] in {"BAD_REQUEST", "INVALID_PARAMETER_VALUE"}
     assert "stack_trace" not in answer.json()
     assert "Traceback" not in answer.text
+
+
+def test_whoever_waits_for_the_warm_up_may_interrupt_it(model: Path) -> None:
+    """Ctrl-C in the main thread ends the process, and is not taken for the model's failure."""
+    from mlflow.pyfunc import load_model
+
+    with pytest.raises(KeyboardInterrupt):
+        serve.Scorer(load_model(str(model))).score(number(-6), JSON)
 
 
 def test_a_slow_model_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

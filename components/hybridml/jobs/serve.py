@@ -2,7 +2,8 @@
 
 MLflow's application says 400 when a model raises, as if the caller were at fault, and sends the traceback along.
 Here the caller gets 500 and one sentence, and the traceback is in the server's log; a request that cannot be read or
-does not fit the model's signature is still answered with 400. Everything else is the same, byte for byte.
+does not fit the model's signature is still answered with 400. Whatever else a model answers is the same, byte for
+byte; there are no pages of documentation.
 
 Started by uvicorn, on the model that `__pyfunc_model_path__` names:
 
@@ -101,7 +102,9 @@ class Scorer:
             return Answer(found.status, found.response, found.mimetype)
         except MlflowException as error:
             return _said(error)
-        except (Exception, SystemExit):
+        except BaseException as error:
+            if _interrupts(error):
+                raise
             return self._unexpected()
 
     def _unexpected(self) -> Answer:
@@ -121,11 +124,19 @@ class Scorer:
                 return predict(*args, **kwargs)
             except MlflowException:
                 raise  # the model's own choice of a status, or its type hints do not fit
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if _interrupts(error):
+                    raise
                 _LOG.exception("the model failed")
                 raise _failure() from error
 
         return watched
+
+
+def _interrupts(error: BaseException) -> bool:
+    """Ctrl-C while the model warms up. Anything else is the model's, even what would end a process: libraries written
+    in Rust raise their panics as no `Exception`."""
+    return isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
 
 
 def _failed() -> Answer:
