@@ -143,6 +143,7 @@ def test_a_further_version_comes_beside_the_first(grown: Path) -> None:
     """The next number, in the role that was asked for; what a person wrote into the files stays."""
     endpoint = grown / "infra/endpoints/churn.yaml"
     endpoint.write_text(endpoint.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    shutil.copy(grown / "stacks/Pulumi.local.yaml", grown / "stacks/Pulumi.other.yaml")
     saved(grown, C=0.01)
 
     ran = _command(
@@ -159,6 +160,7 @@ def test_a_further_version_comes_beside_the_first(grown: Path) -> None:
     churn = load(grown / "infra" / "endpoints", grown / "stacks" / "Pulumi.local.yaml").endpoints["churn"]
     assert {name: each.version for name, each in churn.traffic.variants.items()} == {"champion": "1", "challenger": "2"}
     assert endpoint.read_text(encoding="utf-8").endswith("# mine\n")
+    assert "churn is also placed by other: put models/churn/2 where their targets read" in ran.err
 
 
 def test_everything_wrong_is_said_at_once(run: Run, project: Path) -> None:

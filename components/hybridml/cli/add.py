@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -55,10 +56,11 @@ def add(folder: Path | None, stack: str | None, asked: Asked, format_: Format) -
                 prepared.commit()
     except OSError as error:
         raise stage.unwritable(error) from error
-    for other in _elsewhere(known, asked.name) if files else ():
+    elsewhere = ", ".join(_elsewhere(known, asked.name)) if files else ""
+    if elsewhere:
         output.say(
-            f"the stack {other} places {asked.name} as well: put models/{asked.name}/{version} where its target reads, "
-            f"and say so there, under versions.{version}.artifact.uri"
+            f"{asked.name} is also placed by {elsewhere}: put models/{asked.name}/{version} where their targets read, "
+            f"and say so in each, under versions.{version}.artifact.uri"
         )
     _report(known.stack, asked.name, version, files, format_)
 
@@ -265,12 +267,10 @@ def _owner(asked: Asked, folder: Path) -> str:
     """The owner that was said, or whoever commits here, as a name."""
     if asked.owner:
         return asked.owner
-    import getpass
-
     git = shutil.which("git")
     argv = [git or "git", "config", "user.name"]
     said = subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True).stdout if git else ""
-    for words in (said, getpass.getuser()):
+    for words in (said, os.environ.get("USER", "")):
         name = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-0123456789")[:40].strip("-")
         if name:
             return name
