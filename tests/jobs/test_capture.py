@@ -188,9 +188,23 @@ def test_what_is_not_json_is_noted(server: Server) -> None:
     kept = server()
 
     kept.ask(b"age,email\n1,a@b\n")
-    kept.ask(b'{"instances": ' + b"[" * 100_000)
+    kept.ask(b'{"instances": 1')
 
     assert [record.left_out for record in kept.records()] == [{"inputs": "not JSON"}] * 2
+
+
+@pytest.mark.parametrize("depth", [150, 400, 600, 900, 980, 995, 100_000])
+@pytest.mark.parametrize("drop", [(), ("email",)])
+def test_what_is_nested_too_deep_is_noted(depth: int, drop: tuple[str, ...], server: Server) -> None:
+    """No request keeps itself out of the records by brackets; a hundred levels are kept."""
+    kept = server(drop=drop)
+
+    for levels in (depth, 96):
+        kept.ask(b'{"inputs": {"x": %s1%s}}' % (b"[" * levels, b"]" * levels))
+    deep, kept_whole = kept.records()
+
+    assert (deep.inputs, deep.left_out, deep.status) == (None, {"inputs": "too deep"}, 200)
+    assert kept_whole.left_out == {}
 
 
 def test_every_server_keeps_the_same_requests(server: Server) -> None:

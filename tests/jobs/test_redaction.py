@@ -53,6 +53,14 @@ NAMED: dict[str, tuple[Any, Any]] = {
         {"inputs": {"age": [1]}, "params": {"top": 3}},
     ),
     "what no model reads": ({"inputs": {"age": [1]}, "email": "a@b", "note": "a@b"}, {"inputs": {"age": [1]}}),
+    "in another case": (
+        {"instances": [{"age": 1, "Email": "a@b", "PHONE": "555", "in": {"EMAIL ": "a@b"}}]},
+        {"instances": [{"age": 1, "PHONE": PHONE, "in": {}}]},
+    ),
+    "in another form of Unicode": (
+        {"dataframe_split": {"columns": ["age", "\uff45mail", "phone\u00a0"], "data": [[1, "a@b", "555"]]}},
+        {"dataframe_split": {"columns": ["age", "phone\u00a0"], "data": [[1, PHONE]]}},
+    ),
     "nothing in a feature": ({"inputs": {"phone": [None]}}, {"inputs": {"phone": [None]}}),
     "the same column twice": (
         {"dataframe_split": {"columns": ["email", "age", "email"], "data": [["a@b", 1, "a@b"]]}},
@@ -135,6 +143,23 @@ def test_equal_values_of_different_features_have_different_hashes() -> None:
     both = Redaction(hash=frozenset({"a", "b"}), key=lambda: KEY).inputs({"inputs": {"a": "x", "b": "x"}})
 
     assert both["inputs"]["a"] != both["inputs"]["b"]
+
+
+def test_a_number_has_one_hash_however_it_is_written() -> None:
+    """A customer 7 is a customer 7.0; what is no number is another."""
+    kept = PRIVATE.inputs({"inputs": {"phone": [7, 7.0, 7e0, "7", True, float("nan")]}})["inputs"]["phone"]
+
+    assert len({*kept[:3]}) == 1
+    assert len({*kept}) == 4
+
+
+def test_a_name_that_is_written_otherwise_is_found_in_drop_and_hash() -> None:
+    """It is the settings' spelling that counts no more than the request's."""
+    private = Redaction(drop=frozenset({"E-Mail"}), hash=frozenset({"STRASSE"}), key=lambda: KEY)
+
+    kept = private.inputs({"inputs": {"e-mail": "a@b", "stra\u00dfe": "x"}})["inputs"]
+
+    assert kept == {"stra\u00dfe": hashed("strasse", "x")}
 
 
 def test_another_key_gives_another_hash() -> None:

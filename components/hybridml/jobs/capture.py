@@ -20,7 +20,7 @@ from typing import Any
 from hybridml.jobs.asgi import Application, Message, Receive, Scope, Send, header
 from hybridml.jobs.keeping import Keeper, secret_of
 from hybridml.jobs.records import Record, sampled
-from hybridml.jobs.redaction import Redaction, UnnamedError
+from hybridml.jobs.redaction import Redaction, UnnamedError, folded
 
 VARIABLE = "HYBRIDML_CAPTURE"
 """Environment variable with the settings of a server, as JSON. They hold no secret: the key is named by its path."""
@@ -30,6 +30,7 @@ ROUTE_HEADER = "x-hybridml-route"
 """Request header in which the proxy says why it chose this version; a caller's own is overwritten."""
 ROUTES = ("split", "header")
 _LOG = logging.getLogger("uvicorn.error")
+_MOST_DEPTH = 100
 _MOST_ID = 128
 _OVERHEAD = 1024
 
@@ -126,7 +127,8 @@ class Capture:
 
 def _look_for_typos(settings: CaptureSettings, features: frozenset[str]) -> None:
     """A private feature that is misspelt would be kept; one that only another version has would not."""
-    unknown = sorted({*settings.drop, *settings.hash} - features) if features else []
+    named = set(map(folded, features))
+    unknown = sorted(name for name in {*settings.drop, *settings.hash} if features and folded(name) not in named)
     if unknown:
         _LOG.warning("capture drops or hashes %s, which the model's signature does not name", ", ".join(unknown))
 
@@ -165,13 +167,23 @@ class Body:
             self.parts.append(part)
 
     def value(self) -> Any:
-        """The JSON. Raises LeftOutError where there is none or too much of it."""
+        """The JSON. Raises LeftOutError where there is none, or too much or too deep for whoever reads the record."""
         if self.size > MOST_BODY:
             raise LeftOutError("too large")
         try:
-            return json.loads(b"".join(self.parts))
-        except (ValueError, RecursionError):
+            found = json.loads(b"".join(self.parts))
+        except RecursionError:
+            raise LeftOutError("too deep") from None
+        except ValueError:
             raise LeftOutError("not JSON") from None
+        if _deeper(found, _MOST_DEPTH):
+            raise LeftOutError("too deep")
+        return found
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(levels <= 1 or _deeper(each, levels - 1) for each in inner if isinstance(each, dict | list))
 
 
 class LeftOutError(Exception):

@@ -1,6 +1,6 @@
 """What of a request and its answer may be kept: named features left out, or only a keyed hash of them. Pure.
 
-A feature is recognised by its name, at any depth. Where something is to be left out and a request does not name its
+A feature is recognised by its name, at any depth, whatever its case and form in Unicode. Where something is to be left out and a request does not name its
 values, nothing of it is kept: which of them is the personal one, nobody knows. Nor is then kept what the signature of
 the model does not name, for it may be a private feature by another name.
 """
@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 SPLIT = "dataframe_split"
@@ -38,6 +40,14 @@ class Redaction:
     """The secret of the hashes; asked only when there is something to hash."""
     known: frozenset[str] = frozenset()
     """Every feature that the model's signature names; empty where it names none."""
+
+    @cached_property
+    def _dropped(self) -> frozenset[str]:
+        return frozenset(map(folded, self.drop))
+
+    @cached_property
+    def _to_hash(self) -> frozenset[str]:
+        return frozenset(map(folded, self.hash))
 
     def __bool__(self) -> bool:
         """Whether anything is to be left out or hashed."""
@@ -81,7 +91,7 @@ class Redaction:
     def _table(self, table: Any) -> dict[str, Any]:
         """Columns and rows without what is dropped; an index has no name, so it is left out."""
         columns, rows = _columns(table), table["data"]
-        kept = [at for at, column in enumerate(columns) if column not in self.drop and self._expected(column)]
+        kept = [at for at, column in enumerate(columns) if self._kept(column) and self._expected(column)]
         return {
             "columns": [columns[position] for position in kept],
             "data": [[self._value(columns[position], row[position]) for position in kept] for row in rows],
@@ -89,11 +99,15 @@ class Redaction:
 
     def _scrub(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: self._value(name, each) for name, each in value.items() if name not in self.drop}
+            return {name: self._value(name, each) for name, each in value.items() if self._kept(name)}
         return [self._scrub(each) for each in value] if isinstance(value, list) else value
 
+    def _kept(self, name: str) -> bool:
+        return folded(name) not in self._dropped
+
     def _value(self, name: str, value: Any) -> Any:
-        return self._hashed(name, value) if name in self.hash else self._scrub(value)
+        known = folded(name)
+        return self._hashed(known, value) if known in self._to_hash else self._scrub(value)
 
     def _hashed(self, name: str, value: Any) -> Any:
         """Each value of a list by itself, so that a column has the hashes of its cells; nothing for nothing."""
@@ -101,8 +115,15 @@ class Redaction:
             return [self._hashed(name, each) for each in value]
         if value is None:
             return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         text = json.dumps([name, value], sort_keys=True)
         return "hmac:" + hmac.new(self.key(), text.encode(), hashlib.sha256).hexdigest()[:_HASH_DIGITS]
+
+
+def folded(name: str) -> str:
+    """The same text for names that a person reads as the same: `E-Mail`, `e-mail` and `e-mail ` are one."""
+    return (name if name.isascii() else unicodedata.normalize("NFKC", name)).casefold().strip()
 
 
 def _form(request: Any) -> str:
