@@ -219,6 +219,8 @@
     squares.get(number)?.classList.add("on");
     focusRow(explorer, row, false);
     inspect(explorer, number);
+    explorer.stack.querySelector(".chosen").textContent =
+      `${nameOf(number)} chosen, needs ${(data[number].needs || []).length}, needed by ${needed[number].length}`;
     if (!narrow.matches && explorer.home.getBoundingClientRect().top > innerHeight / 2) explorer.home.parentElement.scrollIntoView({ behavior: "instant" });
     row.querySelector(".row").scrollIntoView({ block: "nearest", behavior: "instant" });
   };
