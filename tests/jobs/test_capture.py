@@ -257,6 +257,20 @@ def test_a_full_disk_breaks_no_answer_and_no_line(server: Server, monkeypatch: p
     assert [(record.request, record.lost) for record in kept.records()] == [("0", 0), ("3", 2)]
 
 
+def test_half_a_line_of_a_server_that_ended_hides_no_record(server: Server) -> None:
+    """The next server begins on a line of its own."""
+    first = server()
+    first.ask(x_request_id="first")
+    first.records()
+    (file,) = first.files()
+    file.write_bytes(file.read_bytes() + b'{"time": "20')
+
+    second = server()
+    second.ask(x_request_id="second")
+
+    assert [record.request for record in second.records()] == ["first", "second"]
+
+
 def test_more_than_may_wait_is_counted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that hangs costs records, not memory and not answers."""
     monkeypatch.setattr(keeping, "MOST_BYTES", 5_000)
@@ -309,6 +323,32 @@ def test_old_days_are_deleted_and_nothing_else(tmp_path: Path) -> None:
     retire(tmp_path / "missing", today, 7)
 
 
+def test_folders_that_only_look_like_old_days_are_not_touched(tmp_path: Path) -> None:
+    """A link to an archive is its owner's, and so are names that no server writes."""
+    archive = tmp_path / "archive"
+    for folder in (archive, tmp_path / "20200101", tmp_path / "2020-W01-1"):
+        folder.mkdir()
+        (folder / "3-0.jsonl").write_text("{}")
+    (tmp_path / "2020-01-01").symlink_to(archive)
+
+    retire(tmp_path, date(2026, 3, 10), 7)
+
+    assert len(list(tmp_path.rglob("*.jsonl"))) == 3
+    assert [day.isoformat() for day, _ in days(tmp_path)] == ["2020-01-01"]
+
+
+def test_what_cannot_be_deleted_keeps_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The oldest day holds a folder that is called like a file of records: it is named, the next day goes."""
+    (tmp_path / "2020-01-01" / "odd.jsonl").mkdir(parents=True)
+    (tmp_path / "2020-01-02").mkdir()
+    (tmp_path / "2020-01-02" / "3-0.jsonl").write_text("{}")
+
+    retire(tmp_path, date(2026, 3, 10), 7)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["2020-01-01"]
+    assert "odd.jsonl is older than it may be and cannot be deleted" in caplog.text
+
+
 def test_a_server_deletes_what_is_too_old_when_it_starts(server: Server) -> None:
     """Even if nobody asks it anything."""
     old = Path(server().settings.folder) / "2020-01-01"
@@ -334,6 +374,19 @@ def test_the_key_is_made_once_by_many_at_once(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["churn"]
 
 
+def test_a_key_that_anybody_can_try_hashes_nothing(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An empty key file, of a disk that was full, keeps no record; the log says what to do."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "churn.capture").touch()
+    kept = server(hash=("email",))
+
+    assert kept.ask().status_code == 200
+    assert kept.records() == []
+    assert "the key of the hashes has 0 bytes of 32; delete it (1 so far)" in caplog.text
+
+
 def test_a_damaged_line_is_no_record() -> None:
     """Cut short, of another shape, or not JSON."""
     line = Record(
@@ -343,6 +396,35 @@ def test_a_damaged_line_is_no_record() -> None:
     assert parse(line) is not None
     other = [line.replace(b"+00:00", b""), line.replace(b"200", b'"x"'), line.replace(b":1,", b":NaN,")]
     assert [parse(each) for each in (line[:-10], b"\n", b"[]", b'{"time": 1}', b"{}", b"\xff", *other)] == [None] * 9
+
+
+STRANGE: dict[str, Any] = {
+    "milliseconds": [10**400, -1, "3", True, None, float("inf")],
+    "status": ["200", 200.0, float("inf"), None, -1],
+    "lost": [-1, "7", float("inf")],
+    "revision": [["3-0"], None, {}],
+    "version": [3],
+    "request": [7],
+    "route": [[]],
+    "shadow": ["x", 1, None],
+    "left_out": ["x", None],
+    "time": ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T00:00:00Z", 5],
+    "more": ["a field of another version"],
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_line_with_a_value_that_no_record_has_is_damaged(name: str) -> None:
+    """Whoever reads records can rely on what is in them."""
+    record = Record(
+        time=datetime.now(UTC), request="r", version="3", revision="3-0", shadow=False, status=200, milliseconds=1
+    )
+    whole = json.loads(record.line())
+
+    assert parse(json.dumps(whole).encode()) is not None
+    assert [parse(json.dumps({**whole, name: value}).encode()) for value in STRANGE[name]] == [None] * len(
+        STRANGE[name]
+    )
 
 
 def test_settings_survive_the_environment(server: Server) -> None:

@@ -132,8 +132,15 @@ class DatedFile:
             self._descriptor = -1
         path = self._folder / day
         _private(path)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor, self._day = os.open(path / self._name, flags, 0o600), day
+        self._torn = _torn(self._descriptor)
+
+
+def _torn(descriptor: int) -> bool:
+    """Whether a file ends in half a line: whoever wrote it found the disk full, and ended."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
 def _private(folder: Path) -> None:
@@ -144,16 +151,25 @@ def _private(folder: Path) -> None:
 
 
 def retire(folder: Path, today: date, retention_days: int) -> None:
-    """Deletes the days of `folder` that ended more than `retention_days` ago, and nothing that is not a record."""
-    with contextlib.suppress(OSError):
-        for day, path in days(folder):
-            if (today - day).days > retention_days:
-                _delete(path)
+    """Deletes the days of `folder` that ended more than `retention_days` ago, and nothing that is not a record.
+
+    A link to a folder elsewhere is its owner's. What cannot be deleted keeps nothing else; the log names it.
+    """
+    try:
+        old = [path for day, path in days(folder) if (today - day).days > retention_days and not path.is_symlink()]
+    except OSError as error:
+        _LOG.warning("old records in %s cannot be looked for: %s", folder, error.strerror)
+        return
+    for path in old:
+        _delete(path)
 
 
 def _delete(day: Path) -> None:
     for file in day.glob(f"*{SUFFIX}"):
-        file.unlink(missing_ok=True)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            _LOG.warning("%s is older than it may be and cannot be deleted: %s", file, error.strerror)
     with contextlib.suppress(OSError):  # somebody else's file lies there, or another server was faster
         day.rmdir()
 
@@ -164,10 +180,17 @@ def secret_of(path: Path) -> Callable[[], bytes]:
 
     def secret() -> bytes:
         if not found:
-            found.append(path.read_bytes() if path.exists() else _made(path))
+            found.append(_whole(path.read_bytes() if path.exists() else _made(path)))
         return found[0]
 
     return secret
+
+
+def _whole(key: bytes) -> bytes:
+    """`key`. Raises OSError for one so short that values could be tried with every key there is."""
+    if len(key) < _KEY_BYTES:
+        raise OSError(errno.EINVAL, f"the key of the hashes has {len(key)} bytes of {_KEY_BYTES}; delete it")
+    return key
 
 
 def _made(path: Path) -> bytes:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -16,6 +15,8 @@ from typing import Any
 
 SUFFIX = ".jsonl"
 _SPACE = float(2**64)
+_EARLIEST = 1970
+_LONGEST = 1e12
 
 
 def sampled(request: str, percent: float) -> bool:
@@ -67,25 +68,47 @@ _OPTIONAL = {"left_out", "lost"}
 
 
 def parse(line: bytes) -> Record | None:
-    """The record of that line; None where the line is cut short or damaged."""
+    """The record of that line; None where the line is cut short or damaged, or has a value that no record has."""
     try:
         values = json.loads(line)
-        moment, took = datetime.fromisoformat(values["time"]), float(values["milliseconds"])
-        if moment.tzinfo is None or not math.isfinite(took):
+        moment = datetime.fromisoformat(values["time"])
+        if moment.tzinfo is None:
             return None
-        exact = {"time": moment, "milliseconds": took, "status": int(values["status"])}
-        return Record(**values | exact | {"request": str(values["request"]), "lost": int(values.get("lost", 0))})
-    except (ValueError, TypeError, KeyError, RecursionError):
+        record = Record(**values | {"time": moment.astimezone(UTC)})
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
+    return record if _sound(record) else None
+
+
+def _sound(record: Record) -> bool:
+    texts = (record.request, record.version, record.revision, record.route)
+    numbers = (record.status, record.lost)
+    return (
+        record.time.year >= _EARLIEST
+        and all(isinstance(text, str) for text in texts)
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and isinstance(record.shadow, bool)
+        and isinstance(record.left_out, dict)
+        and type(record.milliseconds) in (int, float)
+        and 0 <= record.milliseconds < _LONGEST
+    )
 
 
 def days(folder: Path) -> Iterator[tuple[date, Path]]:
     """The days of which something is kept, oldest first, and the folder of each; others' files are passed over."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        try:
-            yield date.fromisoformat(path.name), path
-        except ValueError:
-            continue
+        day = _day(path.name)
+        if day is not None:
+            yield day, path
+
+
+def _day(name: str) -> date | None:
+    """The day of that name, as `day_of` writes it; Python also reads `20260301` and `2026-W09`, which are others'."""
+    try:
+        day = date.fromisoformat(name)
+    except ValueError:
+        return None
+    return day if day.isoformat() == name else None
 
 
 def day_of(moment: datetime) -> str:

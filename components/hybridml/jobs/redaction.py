@@ -1,8 +1,8 @@
 """What of a request and its answer may be kept: named features left out, or only a keyed hash of them. Pure.
 
-A feature is recognised by its name, at any depth, whatever its case and form in Unicode. Where something is to be left out and a request does not name its
-values, nothing of it is kept: which of them is the personal one, nobody knows. Nor is then kept what the signature of
-the model does not name, for it may be a private feature by another name.
+A feature is recognised by its name, at any depth, whatever its case and form in Unicode. Where something is to be left
+out and a request does not name its values, nothing of it is kept: which of them is the personal one, nobody knows. Nor
+is then kept what the signature of the model does not name, for it may be a private feature by another name.
 """
 
 from __future__ import annotations
