@@ -17,6 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    """`text` on one line and without what would steer a terminal: it may be anybody's."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
     """One thing wrong with a configuration: where, what, and what to do about it."""
@@ -35,7 +40,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         where = " ".join(part for part in (place, self.path) if part)
-        where = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in where)
+        where = printable(where)
         text = f"{where}: {self.message}" if where else self.message
         return f"{text} ({self.fix})" if self.fix else text
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hybridml.jobs.reading import APART, MOST_LABELS, Labels, Pairing, Reading, predictions
+from hybridml.jobs.reading import APART, MOST_LABELS, MOST_TEXT, Labels, Pairing, Reading, predictions
 from hybridml.jobs.records import Record
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -95,11 +95,43 @@ def test_who_waits_too_long_is_forgotten() -> None:
         ({"choices": ["x"]}, ('["x"]',)),
         ([1], ("1",)),
         (None, ()),
+        ({"predictions": [float("nan"), float("inf")]}, ("NaN", "Infinity")),
+        ({"predictions": ["\ud800"]}, ("?",)),
     ],
 )
 def test_predictions_are_compared_as_text(outputs: Any, labels: tuple[str, ...]) -> None:
     """One text for each row; what is the same number is the same text."""
     assert predictions(record(outputs=outputs)) == labels
+
+
+def test_a_long_prediction_is_shortened_and_stays_itself() -> None:
+    """A thousand texts of a megabyte are not remembered whole, and those that begin alike are not taken for one."""
+    long = "x" * 10**6
+    first, again, other = (predictions(record(outputs=[text]))[0] for text in (long, long, f"{long}y"))
+
+    assert first == again != other
+    assert len(first) == len(other) == MOST_TEXT
+    assert first.startswith("xxxx")
+    assert predictions(record(outputs=["y" * MOST_TEXT])) == ("y" * MOST_TEXT,)
+
+
+def test_a_prediction_nested_without_end_is_still_one() -> None:
+    """Another program may have written it."""
+    deep: Any = 1.0
+    for _ in range(900):
+        deep = [deep]
+
+    assert predictions(record(outputs={"predictions": [deep, deep]}))[1:] == ("nested too deep",)
+
+
+def test_a_moment_of_another_zone_begins_on_its_day_of_utc(tmp_path: Path) -> None:
+    """One in the morning in Tashkent is the evening before in UTC, and so is its folder."""
+    write(tmp_path, "3-0", record(0), record(3600 * 9))
+    zone = timezone(timedelta(hours=5))
+
+    since = datetime(2026, 3, 2, 1, tzinfo=zone)
+
+    assert [each.time.hour for each in Reading(tmp_path, since).records()] == [21]
 
 
 def test_many_predictions_are_not_remembered_one_by_one() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hybridml.engine.values import Properties, Secret, Value, contains_secret, reveal, to_json
+from hybridml.errors import printable
 
 _SHOWN: Final = 80
 """Characters of a value that are shown."""
@@ -30,8 +31,8 @@ class Difference:
 
     def __str__(self) -> str:
         if isinstance(self.before, Secret) and isinstance(self.after, Secret):
-            return f"{_printable(self.path)}: [secret] changed"
-        return f"{_printable(self.path)}: {_shown(self.before)} → {_shown(self.after)}"
+            return f"{printable(self.path)}: [secret] changed"
+        return f"{printable(self.path)}: {_shown(self.before)} → {_shown(self.after)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +105,5 @@ def _member(path: str, key: str) -> str:
 def _shown(value: Value) -> str:
     if value is None:
         return "(absent)"
-    text = _printable(json.dumps(to_json(value), ensure_ascii=False))
+    text = printable(json.dumps(to_json(value), ensure_ascii=False))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def _printable(text: str) -> str:
-    """`text` without what would steer a terminal: what was found may be anybody's."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,8 @@ APART = timedelta(minutes=5)
 """Longest time between a request and its copy: answers have ended by then."""
 MOST_LABELS = 1000
 """Predictions that are told apart; a model with more of them is no classifier."""
+MOST_TEXT = 80
+"""Characters of a prediction; of a longer one the first of them and a digest are shown and compared."""
 _DIGITS = 6
 _T = TypeVar("_T")
 
@@ -35,7 +38,7 @@ class Reading:
     def records(self) -> Iterator[Record]:
         """Every record, oldest day first, about in the order of their times."""
         for day, path in days(self.folder):
-            if self.since is None or day >= self.since.date():
+            if self.since is None or day >= self.since.astimezone(UTC).date():
                 files = [self._file(file) for file in sorted(path.glob(f"*{SUFFIX}"))]
                 yield from heapq.merge(*files, key=lambda record: record.time)
 
@@ -72,7 +75,7 @@ class Pairing(Generic[_T]):
 
 def predictions(record: Record) -> tuple[str, ...]:
     """One text for each row of an answer; none for a failure."""
-    return tuple(_text(row) for row in _rows(record.outputs))
+    return tuple(_bounded(_text(row)) for row in _rows(record.outputs))
 
 
 class Labels:
@@ -114,6 +117,14 @@ def _rows(outputs: Any) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
+def _bounded(text: str) -> str:
+    """The same text for the same text, however long; without halves of characters, which nobody can write."""
+    whole = text.encode(errors="replace")
+    if len(text) <= MOST_TEXT:
+        return whole.decode()
+    return f"{whole.decode()[: MOST_TEXT - 18]}… {hashlib.blake2b(whole, digest_size=8).hexdigest()}"
+
+
 def _text(value: Any) -> str:
     """The same text for the same prediction: 1 and 1.0 are one; floats count to six digits; a row of one column is
     that column."""
@@ -121,7 +132,12 @@ def _text(value: Any) -> str:
         return str(value)
     if isinstance(value, dict) and len(value) == 1:
         return _text(next(iter(value.values())))
-    return value if isinstance(value, str) else json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
+    except RecursionError:
+        return "nested too deep"
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hybridml.errors import printable
 from hybridml.report.paint import Line, painted
 
 _HALF = 12
@@ -17,7 +18,7 @@ _BAD = ("more", "slower")
 
 def comparison_text(found: Mapping[str, Any], *, colour: bool = False) -> str:
     """The report on an endpoint's captured requests; `colour` only for a terminal."""
-    return painted(_lines(found), colour=colour)
+    return painted(([(printable(text), style) for text, style in line] for line in _lines(found)), colour=colour)
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[Line]:
