@@ -133,6 +133,10 @@ def _notes(parts: Parts, reading: Reading, evidence: Evidence) -> list[str]:
         notes.append(_thin("the shadow", (evidence.pairs.requests,)))
     if evidence.other:
         notes.append(f"{evidence.other:,} records of other bytes, or of requests that a header routed, are left out")
+    if evidence.early:
+        notes.append(
+            f"{evidence.early:,} requests of the champion came before the challenger's first, and are left out"
+        )
     if reading.lost:
         notes.append(f"{reading.lost:,} records could not be written")
     if reading.damaged:
@@ -153,6 +157,8 @@ class Evidence:
     records: int = 0
     other: int = 0
     """Records that no comparison can use."""
+    early: int = 0
+    """Requests of the champion from before the challenger's first: other days had other callers."""
     first: datetime | None = None
     last: datetime | None = None
     champion: Tally = field(default_factory=Tally)
@@ -179,6 +185,8 @@ class Evidence:
         tally = {self.parts.champion: self.champion, self.parts.challenger: self.challenger}.get(record.revision)
         if record.shadow or record.route == "header" or tally is None:
             return False
+        if tally is self.challenger and not tally.requests:
+            self.early, self.champion = self.champion.requests, Tally()
         tally.add(_answer(record, *self._labels.bounded(predictions(record))))
         return True
 

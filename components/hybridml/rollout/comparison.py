@@ -8,8 +8,10 @@ intervals. On a split a difference is bounded by the two versions' own intervals
 is bounded by the discordant pairs alone, as in McNemar's test (Psychometrika 12, 1947): by how many differ, and which
 side the differing ones favour. That is sharper.
 
-The rows of one request count as independent. Where more than `MOST_CLASSES` answers are told apart the model is no
-classifier, and its answers are compared as a whole only.
+On a split a request counts once, however many rows it has, with the share of its rows that got a class: what one caller
+asks at once is alike. (The sequences hold for any values between 0 and 1, not for 0 and 1 alone.) On pairs the rows of
+one request count as independent: two versions that are equal agree on every row, alike or not. Where more than
+`MOST_CLASSES` answers are told apart the model is no classifier, and its answers are compared as a whole only.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ class Group:
 
     counts: Counts
     """Requests, failures and latencies; each latency may be a bin of its own."""
-    classes: Mapping[str, int] = field(default_factory=dict)
-    """Prediction → rows that got it."""
+    classes: Mapping[str, float] = field(default_factory=dict)
+    """Prediction → requests that got it, each divided among its rows."""
 
     @classmethod
     def of(cls, answers: Iterable[Answer]) -> Group:
@@ -71,13 +73,14 @@ class Tally:
     failures: int = 0
     """How many of them failed."""
     _latency: Counter[float] = field(default_factory=Counter)
-    _classes: Counter[str] = field(default_factory=Counter)
+    _classes: dict[str, float] = field(default_factory=dict)
 
     def add(self, answer: Answer) -> None:
         """One more."""
         self.requests += 1
         self.failures += answer.failed
-        self._classes.update(answer.classes)
+        for label, rows in Counter(answer.classes).items():
+            self._classes[label] = self._classes.get(label, 0.0) + rows / len(answer.classes)
         if answer.milliseconds is not None:
             self._latency[answer.milliseconds] += 1
 
@@ -232,7 +235,7 @@ class PairTally:
         )
 
 
-def _labels(*seen: Mapping[str, int]) -> list[str]:
+def _labels(*seen: Mapping[str, float]) -> list[str]:
     labels = sorted({label for classes in seen for label in classes})
     return labels if len(labels) <= MOST_CLASSES else []
 
@@ -241,12 +244,14 @@ def _class_words(name: str, label: str) -> tuple[str, str]:
     return f"{name} answers {label} more often", f"{name} answers {label} less often"
 
 
-def _share(hits: int, trials: int, alpha: float) -> tuple[Estimate, Interval]:
+def _share(hits: float, trials: float, alpha: float) -> tuple[Estimate, Interval]:
     interval = share_interval(hits, trials, alpha)
     return _estimate(hits / trials if trials else None, interval), interval
 
 
-def _shares(name: str, hits: tuple[int, int], trials: tuple[int, int], alpha: float, words: tuple[str, str]) -> Measure:
+def _shares(
+    name: str, hits: tuple[float, float], trials: tuple[float, float], alpha: float, words: tuple[str, str]
+) -> Measure:
     """Two shares of different trials."""
     (a, first), (b, second) = (_share(hits[side], trials[side], alpha / 2) for side in (0, 1))
     return _measure(name, a, b, second - first, words)

@@ -7,8 +7,9 @@ the first alarm is wrong far more often. These intervals contain the truth at al
 A share (of failures, of slow answers, of a class) is bounded by the method of mixtures: the likelihood of the data,
 averaged over Jeffreys' Beta(1/2, 1/2), over their likelihood at the share p is a martingale under p, so that by
 Ville's inequality it ever reaches 1 / alpha with probability alpha at most; the interval is every p at which it has
-not. Both ends hold together: they are one event. A quantile is bounded through the same sequence: whether an answer is
-slower than a fixed quantile is such a share.
+not. Both ends hold together: they are one event. A trial may also hit by a part, a value between 0 and 1 with mean p:
+the likelihood ratio is convex in it, so its mean is no more than that of a coin. A quantile is bounded through the same
+sequence: whether an answer is slower than a fixed quantile is such a share.
 
 The requests of a version count as independent, with a share that does not change within a step.
 
@@ -51,7 +52,7 @@ class Interval:
         return Interval(low=low, high=high)
 
 
-def evidence(hits: int, trials: int, share: float) -> float:
+def evidence(hits: float, trials: float, share: float) -> float:
     """Logarithm of the mixture martingale against `share`, after `hits` in `trials`; big when `share` is not true.
 
     Under `share` it ever reaches log(1 / alpha) with probability `alpha` at most. Its error in floating point stays
@@ -62,19 +63,19 @@ def evidence(hits: int, trials: int, share: float) -> float:
     return mixture - _weighed_log(hits, share) - _weighed_log1p(misses, -share)
 
 
-def _weighed_log(times: int, value: float) -> float:
+def _weighed_log(times: float, value: float) -> float:
     if not times:
         return 0.0
     return times * math.log(value) if value > 0 else -math.inf
 
 
-def _weighed_log1p(times: int, value: float) -> float:
+def _weighed_log1p(times: float, value: float) -> float:
     if not times:
         return 0.0
     return times * math.log1p(value) if value > -1 else -math.inf
 
 
-def share_interval(hits: int, trials: int, alpha: float) -> Interval:
+def share_interval(hits: float, trials: float, alpha: float) -> Interval:
     """Where the share lies after `hits` in `trials`, at all looks with probability 1 - `alpha`."""
     hits = min(max(hits, 0), trials)
     if not trials:
@@ -82,7 +83,7 @@ def share_interval(hits: int, trials: int, alpha: float) -> Interval:
     return Interval(low=_least(hits, trials, alpha), high=1.0 - _least(trials - hits, trials, alpha))
 
 
-def _least(hits: int, trials: int, alpha: float) -> float:
+def _least(hits: float, trials: float, alpha: float) -> float:
     """The smallest share that the data do not refute; bisection, since the evidence falls up to `hits / trials`."""
     if not hits:
         return 0.0
