@@ -175,6 +175,23 @@ def test_an_end_of_the_process_restores_first(error: type[BaseException]) -> Non
     assert world.moves == [5, 0]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_of_the_restoring_waits_for_it(error: type[BaseException]) -> None:
+    """Ctrl-C while the split is put back does not leave it half way."""
+    world = World(new=FAILING, rate=200)
+    move, calls = world.move, iter([None, error()])
+
+    def moving(percent: float) -> None:
+        if interrupt := next(calls, None):
+            raise interrupt
+        move(percent)
+
+    world.move = moving  # type: ignore[method-assign]
+    with pytest.raises(error):
+        world.run()
+    assert world.moves == [5, 0]
+
+
 def test_whoever_listens_may_fail() -> None:
     """A progress that cannot be written ends the rollout, and names what was wrong."""
     world = World()
@@ -214,6 +231,22 @@ def test_a_variant_that_is_no_longer_measured_stays_judged() -> None:
 
     assert outcome.verdict is Verdict.ABORT
     assert world.percent == 0
+
+
+def test_a_variant_that_was_out_of_sight_for_a_moment_is_counted_once() -> None:
+    """What it answered before the step, or before it was lost, is not counted again."""
+    world = World(rate=100)
+    world.candidate = Counts(requests=10**6, failures=10**6)
+    read = world.read
+
+    def blinking() -> Mapping[str, Pair]:
+        return {} if 20 <= world.at < 25 else read()
+
+    world.read = blinking  # type: ignore[method-assign]
+    outcome = world.run()
+
+    assert outcome.verdict is Verdict.PROMOTE
+    assert all(gate.requests < 10**5 for look in outcome.history if look.judgement for gate in look.judgement.gates)
 
 
 def test_an_outcome_is_json_and_ends_somewhere() -> None:

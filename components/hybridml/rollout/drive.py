@@ -218,16 +218,23 @@ class _Run:
         self.progress(look)
 
     def restore(self, why: str) -> None:
-        """Give the old versions everything back, whatever it takes."""
-        for attempt in range(1, RESTORES + 1):
+        """Give the old versions everything back, whatever it takes; who interrupts that is heard afterwards."""
+        interrupt: BaseException | None = None
+        failed: BaseException | None = None
+        for attempt in range(RESTORES):
             try:
+                if attempt:
+                    self.clock.sleep(POLL)
                 self.mover.move(0)
+                break
             except Exception as error:
-                if attempt == RESTORES:
-                    raise NotRestored(f"{why}; and the split could not be restored: {error}") from error
-                self.clock.sleep(POLL)
-            else:
-                return
+                failed = error
+            except BaseException as error:
+                failed = interrupt = error
+        else:
+            raise NotRestored(f"{why}; and the split could not be restored: {failed}") from failed
+        if interrupt:
+            raise interrupt
 
     def outcome(self, end: _End) -> Outcome:
         """What came of it."""
@@ -264,5 +271,5 @@ class _Tally:
         if self._last is not None:
             grown = {name: pair.since(self._last.get(name)) for name, pair in now.items()}
             self.pairs |= {name: self.pairs.get(name, Pair(candidate=Counts())) + pair for name, pair in grown.items()}
-        self._last = now
+        self._last = {**(self._last or {}), **now}
         return True
