@@ -41,12 +41,14 @@ def test_whole_numbers_of_json_become_fractions() -> None:
         ({"x": "1", "n": None}, "n is not int64"),
         ({"x": "1", "n": 1, "yes": "maybe"}, "yes is not bool"),
         ({"n": 1}, "has no x"),
+        ({"x": "1", "n": "1.5"}, "n is not int64: 1.5 is beyond it"),
+        ({"x": "1", "n": 1, "small": "3000000000"}, "small is not int32: 3000000000 is beyond it"),
     ],
 )
 def test_what_is_not_is_named(row: dict[str, Any], reason: str) -> None:
     """A value of another type and a missing column each name the column."""
     with pytest.raises(ValueError, match=reason):
-        frame([row], schema(x="double", n="long", yes_="boolean"))
+        frame([row], schema(x="double", n="long", yes_="boolean", small_="integer"))
 
 
 def test_a_missing_number_and_a_missing_optional_column_are_allowed() -> None:

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,8 @@ def run(task: Task, load: Callable[[Path], Predict] | None = None) -> dict[str, 
     before = digested(task.input)
     if not before.entries:
         raise BatchFailed(f"no file matches {task.input}; put the input there, or correct batch.input")
+    if taken := before.below(task.output):
+        raise BatchFailed(f"{taken} is input and lies in the output folder; give batch.output a folder of its own")
     found = replace(task, format=format_of(list(before.paths), task.format))
     folder = task.output / _key(found, before)
     with _alone(task.output):
@@ -113,10 +116,12 @@ def latest(output: Path) -> dict[str, Any]:
 
 
 def _complete(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a run that has ended and whose parts are all there."""
+    """The manifest of a run that has ended and whose parts are all there, byte for byte."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return manifest if all((folder / part["file"]).exists() for part in manifest["parts"]) else None
+        parts = Parts(folder, manifest["format"])
+        there = all(parts.holds(Part(**part)) for part in manifest["parts"])
+        return manifest if there and (not manifest["errors"] or (folder / manifest["errors"]).exists()) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -131,6 +136,7 @@ def _predict(task: Task, files: Digested, folder: Path, load: Callable[[Path], P
             part = _part(parts, index, shard, files.name(shard.file), predict)
         made.append(part)
     if digested(task.input) != files:
+        shutil.rmtree(folder, ignore_errors=True)  # its parts may be of other rows than its name says
         raise BatchFailed(f"{task.input} changed while it was read; run again")
     manifest = _manifest(task, files, made, parts.errors(made))
     write_json(folder / MANIFEST, manifest)
@@ -139,9 +145,14 @@ def _predict(task: Task, files: Digested, folder: Path, load: Callable[[Path], P
 
 def _part(parts: Parts, index: int, shard: Shard, name: str, predict: Predict) -> Part:
     predicted, failed = outcomes(shard.rows, predict)
-    rows = [{"file": name, "row": number, **values} for number, values in predicted]
+    rows = [{"file": name, "row": number, **_beside(values)} for number, values in predicted]
     errors = [{"file": name, "row": number, "error": reason} for number, reason in sorted([*failed, *shard.broken])]
     return parts.write(index, rows, errors)
+
+
+def _beside(values: dict[str, Any]) -> dict[str, Any]:
+    """What the model says, under names that leave `file` and `row` to the input."""
+    return {f"prediction_{name}" if name in {"file", "row"} else name: value for name, value in values.items()}
 
 
 Predicted = list[tuple[int, dict[str, Any]]]
@@ -155,19 +166,26 @@ def outcomes(rows: list[tuple[int, Row]], predict: Predict) -> tuple[Predicted, 
     numbers = [number for number, _ in rows]
     try:
         return list(zip(numbers, predict([row for _, row in rows]), strict=True)), []
-    except Exception as error:  # the model's own code may raise anything
+    except (Exception, SystemExit) as error:  # the model's own code may raise anything
         if len(rows) == 1:
-            return [], [(numbers[0], f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:_LONGEST])]
+            return [], [(numbers[0], _words(error))]
     middle = len(rows) // 2
     first, second = outcomes(rows[:middle], predict), outcomes(rows[middle:], predict)
     return first[0] + second[0], first[1] + second[1]
 
 
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:_LONGEST]
+
+
 def loaded(folder: Path) -> Predict:
-    """Predictions of the MLflow model in `folder`."""
+    """Predictions of the MLflow model in `folder`. Raises `BatchFailed` for one that cannot be loaded."""
     import mlflow.pyfunc
 
-    model = mlflow.pyfunc.load_model(str(folder))
+    try:
+        model = mlflow.pyfunc.load_model(str(folder))
+    except Exception as error:  # the model's own code may raise anything
+        raise BatchFailed(f"the model {folder} cannot be loaded: {_words(error)}") from None
     schema = model.metadata.get_input_schema()
     return lambda rows: _answers(model, frame(rows, schema), len(rows))
 
@@ -235,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     try:
         manifest = run(task)
-    except HybridMLError as error:
+    except (HybridMLError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(f"{manifest['predicted']} rows predicted, {manifest['failed']} failed, in {task.output}\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class Digested:
         """What a result calls the file at `path`; no two files of an input have the same name."""
         return path.relative_to(self.folder).as_posix()
 
+    def below(self, folder: Path) -> Path | None:
+        """The first file that lies in `folder`, wherever links lead; None where there is none."""
+        real = folder.resolve()
+        return next((path for path in self.paths if path.resolve().is_relative_to(real)), None)
+
     def described(self) -> list[dict[str, str]]:
         """The files as a manifest names them."""
         return [{"file": self.name(path), "sha256": sha256} for path, sha256 in self.entries]
@@ -46,8 +52,13 @@ class Digested:
 def matching(pattern: str) -> list[Path]:
     """The files that `pattern` names, sorted; of a folder, those directly in it."""
     folder = Path(pattern)
-    found = folder.glob("*") if folder.is_dir() else map(Path, glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute
+    found = folder.glob("*") if folder.is_dir() else map(Path, glob.glob(_stars(pattern), recursive=True))  # noqa: PTH207 - absolute
     return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def _stars(pattern: str) -> str:
+    """A pattern in which only `*` is one: a folder above the project may be called `[1]`."""
+    return re.sub(r"[?[]", r"[\g<0>]", pattern)
 
 
 def digested(pattern: str) -> Digested:
@@ -62,4 +73,4 @@ def _folder(pattern: str) -> Path:
     path = Path(pattern)
     if path.is_dir():
         return path
-    return next(each for each in path.parents if not glob.has_magic(str(each)))
+    return next(each for each in path.parents if "*" not in str(each))

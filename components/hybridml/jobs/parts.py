@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from hybridml.errors import HybridMLError
+
 ERRORS: Final = "errors.jsonl"
 """Every row that failed, in the run's folder."""
+
+
+class Unwritable(HybridMLError):  # noqa: N818 - says what the predictions are
+    """Predictions have no place in a file of that format."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +48,13 @@ class Parts:
         """The part of that number, when an earlier attempt finished it and its bytes are the same."""
         try:
             part = Part(**json.loads(self._mark(index).read_text(encoding="utf-8")))
-            return part if _digest(self._folder / part.file) == part.sha256 else None
+            return part if self.holds(part) else None
         except (OSError, ValueError, TypeError):
             return None
+
+    def holds(self, part: Part) -> bool:
+        """Whether the part lies there with the bytes that were written; raises OSError when it is gone."""
+        return _digest(self._folder / part.file) == part.sha256
 
     def write(self, index: int, rows: list[dict[str, Any]], errors: list[dict[str, Any]]) -> Part:
         """Write predictions, failures and, last, the mark that says they are complete."""
@@ -87,13 +98,36 @@ def _lines(documents: list[dict[str, Any]]) -> str:
 def _write_table(path: Path, format_: str, rows: list[dict[str, Any]]) -> None:
     import pandas
 
-    table = pandas.DataFrame(rows, columns=list(rows[0]) if rows else ["file", "row", "prediction"])
+    if format_ == "jsonl":
+        path.write_text(_lines([_plain(row) for row in rows]), encoding="utf-8")
+        return
+    columns = dict.fromkeys(name for row in rows for name in row) or ["file", "row", "prediction"]
+    table = pandas.DataFrame(rows, columns=list(columns))
     if format_ == "csv":
-        table.to_csv(path, index=False)
-    elif format_ == "jsonl":
-        table.to_json(path, orient="records", lines=True, date_format="iso", double_precision=15)
-    else:
+        table.to_csv(path, index=False, errors="backslashreplace")
+        return
+    try:
         table.to_parquet(path, index=False)
+    except (ValueError, TypeError, NotImplementedError) as error:  # what Arrow raises is one of these
+        reason = str(error).partition("\n")[0]
+        raise Unwritable(
+            f"the predictions cannot be written as Parquet: {reason}; predict from .jsonl or .csv files"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: no number that is none, each moment as ISO 8601, numpy's values as Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if hasattr(value, "isoformat"):
+        return value.isoformat() if value == value else None  # noqa: PLR0124 - a moment that is none is not itself
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
 
 
 def _place(path: Path, fill: Callable[[Path], object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 SUFFIXES: Final[Mapping[str, str]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 """Suffix of a file to its format."""
 _TRUTH: Final = {"true": True, "1": True, "false": False, "0": False}
+_LONGEST_VALUE: Final = 64 << 20
+"""Characters of one value of a CSV file; the module's own limit is below one picture."""
 
 Row = Mapping[str, Any]
 
@@ -67,31 +70,47 @@ def shards(file: Path, format_: str, size: int) -> Iterator[Shard]:
 
 
 def _csv(file: Path) -> Iterator[Row | str]:
+    csv.field_size_limit(_LONGEST_VALUE)
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        lines = csv.reader(stream)
+        lines = _lines(csv.reader(stream, strict=True))
         header = next(lines, None)
         if header is None:
             return
-        if len(set(header)) != len(header):
-            raise Unreadable(f"{file} has two columns of the same name in its first line")
+        if isinstance(header, str) or len(set(header)) != len(header):
+            raise Unreadable(f"{file} has no first line with a name for each column, or two columns of the same name")
         for line in lines:
-            if line and len(line) != len(header):
+            if isinstance(line, str):
+                yield line
+            elif line and len(line) != len(header):
                 yield f"has {len(line)} values for {len(header)} columns"
             elif line:
                 yield {name: value or None for name, value in zip(header, line, strict=True)}
 
 
+def _lines(reader: Iterator[list[str]]) -> Iterator[list[str] | str]:
+    """The values of each line, or why it is none; a quote that never ends would swallow lines, and raises."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "expected after" not in str(error):
+                raise
+            yield f"is not CSV: {error}"
+
+
 def _jsonl(file: Path) -> Iterator[Row | str]:
-    with file.open(encoding="utf-8-sig") as stream:
+    with file.open("rb") as stream:
         for line in stream:
-            if not line.strip():
-                continue
             try:
-                value = json.loads(line)
-            except ValueError as error:
+                text = line.decode("utf-8-sig").strip()
+                value = json.loads(text) if text else None
+            except (ValueError, RecursionError) as error:
                 yield f"is not JSON: {error}"
                 continue
-            yield value if isinstance(value, dict) else "is not an object with a value for each column"
+            if text:
+                yield value if isinstance(value, dict) else "is not an object with a value for each column"
 
 
 def _parquet(file: Path) -> Iterator[Row | str]:
@@ -136,12 +155,21 @@ def _typed(column: pandas.Series[Any], type_: Any) -> pandas.Series[Any]:
     wanted = numpy.dtype(type_)
     try:
         if wanted.kind in "iuf":
-            return pandas.to_numeric(column).astype(wanted)
+            return _number(pandas.to_numeric(column), wanted)
         if wanted.kind == "b" and column.dtype != bool:
             return column.map(lambda value: value if isinstance(value, bool) else _TRUTH[str(value).lower()])
         return pandas.to_datetime(column) if wanted.kind == "M" else column
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{column.name} is not {wanted}: {error}") from None
+
+
+def _number(column: pandas.Series[Any], wanted: Any) -> pandas.Series[Any]:
+    """The numbers as that type; one that a whole type would cut or wrap is none."""
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # an overflow is found right below
+        made = column.astype(wanted)
+    if wanted.kind in "iu" and len(wrong := column[made != column]):
+        raise ValueError(f"{wrong.iloc[0]} is beyond it")
+    return made
 
 
 def _guessed(column: pandas.Series[Any]) -> pandas.Series[Any]:
