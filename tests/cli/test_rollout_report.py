@@ -34,6 +34,10 @@ def failing(chance: random.Random) -> tuple[int, float, Any]:
     return (500, 2.0, None) if chance.random() < 0.1 else good(chance)
 
 
+def refusing(chance: random.Random) -> tuple[int, float, Any]:
+    return (400, 2.0, None) if chance.random() < 0.1 else good(chance)
+
+
 def slow(chance: random.Random) -> tuple[int, float, Any]:
     status, milliseconds, prediction = good(chance)
     return status, milliseconds * 3, prediction
@@ -94,6 +98,7 @@ def copies(flipped: float, version: Version = good, requests: int = 2_000) -> It
     [
         (good, []),
         (failing, ["fails more"]),
+        (refusing, ["refuses more"]),
         (slow, ["is slower at the median", "is slower at the 99th percentile"]),
         (shifted, ["answers 0 less often", "answers 1 more often"]),
     ],
@@ -117,7 +122,7 @@ def test_what_came_before_the_challenger_is_not_compared_with_it(tmp_path: Path)
 
     assert found["split"]["verdict"] == "no difference shown"
     assert found["split"]["requests"][0] < 2_200
-    assert any("came before the challenger's first, and are left out" in note for note in found["notes"])
+    assert any("of the champion's requests, from before the challenger's first" in note for note in found["notes"])
 
 
 def test_no_prediction_steers_the_terminal(tmp_path: Path) -> None:
@@ -158,6 +163,18 @@ def test_a_shadow_that_fails_and_is_slow_is_called_so(tmp_path: Path) -> None:
     assert failed["verdict"] == f"shadow {CHALLENGER} fails more"
     assert failed["agreement"]["value"] == 1
     assert "is slower at the median" in slowed["verdict"]
+
+
+def test_a_shadow_that_takes_no_request_is_called_so(tmp_path: Path) -> None:
+    """A version with another signature answers 400 to everything, fast and without a failure."""
+
+    def nothing(chance: random.Random) -> tuple[int, float, Any]:
+        return 400, good(chance)[1], None
+
+    found = document(kept(tmp_path, copies(0, nothing)), None, 0.95)["shadow"]
+
+    assert found["verdict"] == f"shadow {CHALLENGER} refuses more"
+    assert found["agreement"] is None
 
 
 def test_who_was_routed_by_a_header_is_left_out(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_answers_that_are_no_classes_are_compared_as_a_whole() -> None:
     ]
     report = compare_pairs(pairs, 0.95)
 
-    assert [measure.name for measure in report.measures] == ["failures", "p50_ms", "p99_ms"]
+    assert [measure.name for measure in report.measures] == ["failures", "refusals", "p50_ms", "p99_ms"]
     assert report.confusion == {}
     assert report.agreement
     assert report.agreement.value == 1

@@ -19,7 +19,7 @@ from hybridml.rollout.comparison import Answer, PairTally, Tally, compare_split
 
 TOO_FEW = 100
 """Requests of a side below which a comparison is called thin."""
-_FAILURE = 500
+_REFUSAL, _FAILURE = 400, 500
 _SIGNIFICANT = 3
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -134,9 +134,7 @@ def _notes(parts: Parts, reading: Reading, evidence: Evidence) -> list[str]:
     if evidence.other:
         notes.append(f"{evidence.other:,} records of other bytes, or of requests that a header routed, are left out")
     if evidence.early:
-        notes.append(
-            f"{evidence.early:,} requests of the champion came before the challenger's first, and are left out"
-        )
+        notes.append(f"left out: {evidence.early:,} of the champion's requests, from before the challenger's first")
     if reading.lost:
         notes.append(f"{reading.lost:,} records could not be written")
     if reading.damaged:
@@ -219,7 +217,8 @@ class Evidence:
 def _answer(record: Record, classes: tuple[str, ...]) -> Answer:
     """Latencies to three digits, so that a million of them are a few thousand different ones."""
     milliseconds = float(f"{record.milliseconds:.{_SIGNIFICANT}g}")
-    return Answer(failed=record.status >= _FAILURE, milliseconds=milliseconds, classes=classes)
+    refused = _REFUSAL <= record.status < _FAILURE
+    return Answer(failed=record.status >= _FAILURE, refused=refused, milliseconds=milliseconds, classes=classes)
 
 
 def _bounded(labels: Labels, pair: tuple[Answer, Answer]) -> tuple[Answer, Answer]:

@@ -10,7 +10,7 @@ from hybridml.report.paint import Line, painted
 
 _HALF = 12
 """Characters on each side of zero."""
-_NAMES = {"failures": "failures", "p50_ms": "median", "p99_ms": "99th percentile"}
+_NAMES = {"p50_ms": "median", "p99_ms": "99th percentile"}
 _SAME = "no difference shown"
 _WORSE, _BETTER, _OTHER = "bold red", "bold green", "bold yellow"
 _BAD = ("more", "slower")

@@ -3,10 +3,10 @@
 Every interval of a report holds together with all the others at the stated confidence, whenever the report is made and
 however often (`sequences`). A difference is called one when its interval leaves out zero.
 
-The error is divided evenly among failures, median, 99th percentile, classes and agreement, and within each among its
-intervals. On a split a difference is bounded by the two versions' own intervals. On pairs the difference of two shares
-is bounded by the discordant pairs alone, as in McNemar's test (Psychometrika 12, 1947): by how many differ, and which
-side the differing ones favour. That is sharper.
+The error is divided evenly among failures, refusals, median, 99th percentile, classes and agreement, and within each
+among its intervals. On a split a difference is bounded by the two versions' own intervals. On pairs the difference of
+two shares is bounded by the discordant pairs alone, as in McNemar's test (Psychometrika 12, 1947): by how many differ,
+and which side the differing ones favour. That is sharper.
 
 On a split a request counts once, however many rows it has, with the share of its rows that got a class: what one caller
 asks at once is alike. (The sequences hold for any values between 0 and 1, not for 0 and 1 alone.) On pairs the rows of
@@ -30,8 +30,8 @@ MOST_CLASSES: Final = 20
 SAME: Final = "no difference shown"
 """The verdict on two versions, or on one measure of them, that the data do not tell apart."""
 _LEVELS: Final = (("p50_ms", 0.5, "at the median"), ("p99_ms", 0.99, "at the 99th percentile"))
-_QUESTIONS: Final = 5
-"""Failures, median, 99th percentile, classes, agreement."""
+_QUESTIONS: Final = 6
+"""Failures, refusals, median, 99th percentile, classes, agreement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,12 @@ class Answer:
 
     failed: bool
     """5xx, or no answer at all."""
+    refused: bool = False
+    """4xx: the version did not take the request."""
     milliseconds: float | None = None
     """How long it took; None when there was no answer."""
     classes: Sequence[str] = ()
-    """The predictions as text, one per row, in the order of the rows; empty for a failure."""
+    """The predictions as text, one per row, in the order of the rows; empty for a failure or a refusal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class Group:
 
     counts: Counts
     """Requests, failures and latencies; each latency may be a bin of its own."""
+    refusals: int = 0
+    """Requests that it did not take."""
     classes: Mapping[str, float] = field(default_factory=dict)
     """Prediction → requests that got it, each divided among its rows."""
 
@@ -72,6 +76,8 @@ class Tally:
     """How many were added."""
     failures: int = 0
     """How many of them failed."""
+    refusals: int = 0
+    """How many of them were refused."""
     _latency: Counter[float] = field(default_factory=Counter)
     _classes: dict[str, float] = field(default_factory=dict)
 
@@ -79,6 +85,7 @@ class Tally:
         """One more."""
         self.requests += 1
         self.failures += answer.failed
+        self.refusals += answer.refused
         for label, rows in Counter(answer.classes).items():
             self._classes[label] = self._classes.get(label, 0.0) + rows / len(answer.classes)
         if answer.milliseconds is not None:
@@ -88,7 +95,7 @@ class Tally:
         """What was added. Each latency is a bin that holds one value only, so an empty one stands right below it."""
         gaps = {math.nextafter(exact, 0.0): 0 for exact in self._latency}
         counts = Counts(requests=self.requests, failures=self.failures, latency=gaps | dict(self._latency))
-        return Group(counts=counts, classes=dict(self._classes))
+        return Group(counts=counts, refusals=self.refusals, classes=dict(self._classes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +115,7 @@ class Measure:
     """One thing that is compared."""
 
     name: str
-    """`failures`, `p50_ms`, `p99_ms`, or `class:` and a prediction."""
+    """`failures`, `refusals`, `p50_ms`, `p99_ms`, or `class:` and a prediction."""
     a: Estimate
     """Of the first version: a share, or milliseconds."""
     b: Estimate
@@ -132,7 +139,7 @@ class Comparison:
     requests: tuple[int, int]
     """Requests of each."""
     measures: tuple[Measure, ...]
-    """Failures, latencies, and the share of each class."""
+    """Failures, refusals, latencies, and the share of each class."""
     agreement: Estimate | None = None
     """Share of rows with the same prediction, where both answered the same requests."""
     confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -163,10 +170,11 @@ def compare_split(
     `confidence` is more than 0 and less than 1, and holds for every interval of the report together.
     """
     alpha = (1 - confidence) / _QUESTIONS
-    failures = (a.counts.failures, b.counts.failures)
+    failures, refusals = (a.counts.failures, b.counts.failures), (a.refusals, b.refusals)
     requests = (a.counts.requests, b.counts.requests)
     measures = [
-        _shares("failures", failures, requests, alpha, (f"{names[1]} fails more", f"{names[1]} fails less")),
+        _shares("failures", failures, requests, alpha, _words(names[1], "fails")),
+        _shares("refusals", refusals, requests, alpha, _words(names[1], "refuses")),
         *_latencies(a.counts, b.counts, alpha, names[1]),
     ]
     rows = (sum(a.classes.values()), sum(b.classes.values()))
@@ -196,6 +204,7 @@ class PairTally:
     _a: Tally = field(default_factory=Tally)
     _b: Tally = field(default_factory=Tally)
     _failed: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    _refused: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     _rows: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     @property
@@ -208,15 +217,16 @@ class PairTally:
         self._a.add(first)
         self._b.add(second)
         self._failed[first.failed, second.failed] += 1
+        self._refused[first.refused, second.refused] += 1
         if len(first.classes) == len(second.classes):
             self._rows.update(zip(first.classes, second.classes, strict=True))
 
     def comparison(self, confidence: float, names: tuple[str, str] = ("primary", "shadow")) -> Comparison:
         """The report on what was added, as of `compare_pairs`."""
         alpha, rows = (1 - confidence) / _QUESTIONS, self._rows
-        failures = (f"{names[1]} fails more", f"{names[1]} fails less")
         measures = [
-            _discordant("failures", self._failed, True, alpha, failures),
+            _discordant("failures", self._failed, True, alpha, _words(names[1], "fails")),
+            _discordant("refusals", self._refused, True, alpha, _words(names[1], "refuses")),
             *_latencies(self._a.group().counts, self._b.group().counts, alpha, names[1]),
         ]
         labels = _labels(*(Counter(pair[side] for pair in rows) for side in (0, 1)))
@@ -238,6 +248,10 @@ class PairTally:
 def _labels(*seen: Mapping[str, float]) -> list[str]:
     labels = sorted({label for classes in seen for label in classes})
     return labels if len(labels) <= MOST_CLASSES else []
+
+
+def _words(name: str, does: str) -> tuple[str, str]:
+    return f"{name} {does} more", f"{name} {does} less"
 
 
 def _class_words(name: str, label: str) -> tuple[str, str]:
