@@ -44,9 +44,12 @@ class Caller:
         """Milliseconds that one request took. Raises RuntimeError when it is not answered with 200."""
         began = time.perf_counter_ns()
         self._socket.sendall(self._request)
-        received = self._socket.recv(65536)
+        received = b""
         while (end := received.find(b"\r\n\r\n")) < 0 or len(received) < end + 4 + _length(received[:end]):
-            received += self._socket.recv(65536)
+            part = self._socket.recv(65536)
+            if not part:
+                raise RuntimeError(f"the other side went away after {received[:200]!r}")
+            received += part
         took = (time.perf_counter_ns() - began) / 1e6
         if not received.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(f"not answered: {received[:200]!r}")
