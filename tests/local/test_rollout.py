@@ -110,7 +110,6 @@ def test_a_second_up_changes_nothing(served: Served) -> None:
     assert not {name: count for name, count in served.up().changes.items() if count and name != "same"}
 
 
-@pytest.mark.slow
 def test_a_version_ten_times_slower_is_taken_back(served: Served) -> None:
     """The comparison with the champion ends it; no request fails."""
     refused(served, "slow", "champion_p")
