@@ -229,7 +229,9 @@ def test_a_report_may_begin_later(tmp_path: Path) -> None:
     assert document(parts, NOON + timedelta(seconds=900), 0.95)["records"] == 100
 
 
-@pytest.mark.parametrize("text", ["yesterday", "1w", "0h", "h", "", "2026-13-01", "-1h"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "1w", "0h", "h", "", "2026-13-01", "-1h", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"]
+)
 def test_no_moment_is_refused(text: str) -> None:
     """What can be written is named."""
     with pytest.raises(ConfigurationError, match="write a span such as 30m, 2h or 7d"):

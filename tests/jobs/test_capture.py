@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +23,7 @@ from typing import Any
 import httpx
 import pytest
 from hybridml.jobs import capture, keeping
-from hybridml.jobs.asgi import Receive, Scope, Send, body_of
+from hybridml.jobs.asgi import Message, Receive, Scope, Send, body_of
 from hybridml.jobs.capture import Capture, CaptureSettings
 from hybridml.jobs.keeping import retire, secret_of
 from hybridml.jobs.records import Record, days, parse, sampled
@@ -43,6 +45,13 @@ class Model:
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": self.body[:3], "more_body": True})
         await send({"type": "http.response.body", "body": self.body[3:]})
+
+
+class Live(Model):
+    """Follows the server's life."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": f"{(await receive())['type']}.complete"})
 
 
 @dataclass
@@ -158,6 +167,40 @@ def test_a_misspelt_feature_is_called_so(server: Server, caplog: pytest.LogCaptu
     Capture(Model(), settings, frozenset({"email", "phone"}))
 
     assert "capture drops or hashes emial, which the model's signature does not name" in caplog.text
+
+
+def test_a_model_without_signature_is_called_so(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """What else a caller may call the private feature, nobody can tell then."""
+    server()
+    assert "signature" not in caplog.text
+
+    server(drop=("email",))
+    assert "the model's signature names no features, so email is kept by any other name" in caplog.text
+
+
+def test_models_that_hang_do_not_keep_a_server_from_ending(server: Server) -> None:
+    """What waits is written although every thread of the loop is taken."""
+    kept, sent, hung = server(Live()), [], threading.Event()
+
+    async def ends() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        hanging = loop.run_in_executor(None, hung.wait, 30)
+
+        async def receive() -> Message:
+            return {"type": "lifespan.shutdown"}
+
+        async def send(message: Message) -> None:
+            sent.append(message["type"])
+
+        await asyncio.wait_for(kept.app({"type": "lifespan"}, receive, send), 10)
+        hung.set()
+        await hanging
+
+    asyncio.run(ends())
+
+    assert sent == ["lifespan.shutdown.complete"]
+    assert not kept.app._keeper._thread.is_alive()
 
 
 @pytest.mark.parametrize(("status", "inputs"), [(400, None), (500, {"instances": [{"age": 1}]})])

@@ -147,7 +147,8 @@ def test_a_table_says_what_it_serves() -> None:
 
     assert variants_of(json.loads(json.dumps(marked(table, served)))) == served
     assert variants_of(table) == {}
-    assert variants_of({"metadata": {"filter_metadata": {"hybridml": {"variants": {"champion": {"odd": 1}}}}}}) == {}
+    for damaged in ({"champion": {"odd": 1}}, {"champion": 3}, ["champion"], "champion", 3, None):
+        assert variants_of({"metadata": {"filter_metadata": {"hybridml": {"variants": damaged}}}}) == {}
 
 
 def test_envoy_accepts_a_marked_table_in_mid_step(stage: Stage, traffic: Traffic, upstreams: list[Upstream]) -> None:

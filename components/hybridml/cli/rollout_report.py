@@ -77,7 +77,7 @@ def report(
 
 
 def moment(since: str | None) -> datetime | None:
-    """`1h`, `30m`, `7d` before now, or a date or time; one without a zone is UTC.
+    """`1h`, `30m`, `7d` before now, or a date or time, in UTC; one without a zone is meant so.
 
     Errors: `ConfigurationError` for anything else.
     """
@@ -87,10 +87,10 @@ def moment(since: str | None) -> datetime | None:
         if span := re.fullmatch(r"([1-9][0-9]{0,6})([mhd])", since):
             return datetime.now(UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
         said = datetime.fromisoformat(since)
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         fix = "write a span such as 30m, 2h or 7d, or a date such as 2026-03-01"
         raise _misused("--since", f"{since!r} is no time", fix) from None
-    return said if said.tzinfo else said.replace(tzinfo=UTC)
 
 
 def _misused(option: str, message: str, fix: str) -> ConfigurationError:

@@ -6,7 +6,6 @@ is left out before anything is written.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -115,11 +114,12 @@ class Capture:
         await self._app(scope, hear, tell)
 
     def _last(self, send: Send) -> Send:
-        """Before the server ends, what still waits is written."""
+        """Before the server ends, what still waits is written. Nobody else is answered then, so the loop may wait; a
+        thread of the loop's own might never come, where models hang in all of them."""
 
         async def tell(message: Message) -> None:
             if message["type"] == "lifespan.shutdown.complete":
-                await asyncio.to_thread(self._keeper.close)
+                self._keeper.close()
             await send(message)
 
         return tell
@@ -128,7 +128,11 @@ class Capture:
 def _look_for_typos(settings: CaptureSettings, features: frozenset[str]) -> None:
     """A private feature that is misspelt would be kept; one that only another version has would not."""
     named = set(map(folded, features))
-    unknown = sorted(name for name in {*settings.drop, *settings.hash} if features and folded(name) not in named)
+    private = sorted({*settings.drop, *settings.hash})
+    if private and not features:
+        _LOG.warning("the model's signature names no features, so %s is kept by any other name", ", ".join(private))
+        return
+    unknown = [name for name in private if folded(name) not in named]
     if unknown:
         _LOG.warning("capture drops or hashes %s, which the model's signature does not name", ", ".join(unknown))
 

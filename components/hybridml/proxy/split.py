@@ -115,8 +115,8 @@ def variants_of(table: Message) -> dict[str, ServedVariant]:
     for key in ("metadata", "filter_metadata", _METADATA, "variants"):
         found = found.get(key, {}) if isinstance(found, Mapping) else {}
     try:
-        return {name: ServedVariant(**said) for name, said in found.items()}
-    except TypeError:
+        return {name: ServedVariant(**said) for name, said in dict(found).items()}
+    except (TypeError, ValueError):
         return {}
 
 
