@@ -7,6 +7,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,9 +26,10 @@ _MERGED_AFTER: Final = 0.05
 _COUNTERS: Final = (
     "upstream_rq_completed",
     "upstream_rq_5xx",
-    "upstream_rq_tx_reset",
+    "upstream_cx_destroy_local_with_active_rq",
     "upstream_rq_cancelled",
     "upstream_rq_timeout",
+    "retry.upstream_rq_completed",
 )
 _LATENCY: Final = "upstream_rq_time"
 _DIGITS: Final = 6
@@ -80,12 +82,15 @@ class EnvoySource:
 
     def __init__(self, undertaking: Undertaking, mover: EnvoyMover) -> None:
         self._doing, self._mover = undertaking, mover
+        self._last: dict[str, Counts] = {}
 
     def read(self) -> Mapping[str, Pair]:
         """Each changing variant, and the champion that serves beside it. Raises OSError without Envoy."""
         champion = self._doing.old["champion"].revision if "champion" in self._doing.old else ""
         serving = self._mover.champion_serves(self._mover.percent)
-        found = counts(self._doing.files.admin, {champion, *(new.revision for _, new in self._doing.moving.values())})
+        read = counts(self._doing.files.admin, {champion, *(new.revision for _, new in self._doing.moving.values())})
+        found = {revision: steady(now, self._last.get(revision)) for revision, now in read.items()}
+        self._last = found
         return {
             name: Pair(
                 candidate=found[new.revision],
@@ -95,13 +100,24 @@ class EnvoySource:
         }
 
 
+def steady(now: Counts, last: Counts | None) -> Counts:
+    """`now` with no fewer failures than `last`, unless Envoy began to count anew.
+
+    Failures are a sum and a difference of counters that Envoy does not read all at the same moment.
+    """
+    served = now.requests - now.failures
+    if last is None or now.failures >= last.failures or served < last.requests - last.failures:
+        return now
+    return replace(now, requests=served + last.failures, failures=last.failures)
+
+
 def counts(admin: Path | None, revisions: Iterable[str]) -> dict[str, Counts]:
     """What the split got of each of `revisions` since Envoy started. Raises OSError when Envoy does not answer."""
     if admin is None:
         raise OSError("no admin socket of Envoy is known, so nothing can be measured")
     wanted = sorted(filter(None, revisions))
     names = "|".join(re.escape(cluster_name(revision)) for revision in wanted)
-    pattern = quote(rf"^cluster\.({names})\.upstream_rq_[a-z0-9_]+$")
+    pattern = quote(rf"^cluster\.({names})\.(retry\.)?upstream_[a-z0-9_]+$")
     _ask(admin, "/stats?format=json&filter=^server.state$")
     time.sleep(_MERGED_AFTER)
     statistics = _ask(admin, f"/stats?format=json&histogram_buckets=detailed&filter={pattern}")
@@ -127,10 +143,12 @@ def _counts(cluster: str, statistics: Iterable[Mapping[str, Any]]) -> Counts:
             latency = _latency(f"cluster.{cluster}.{_LATENCY}", entry["histograms"])
         else:
             numbers[str(entry.get("name"))] = int(entry.get("value") or 0)
-    completed, failed, reset, cancelled, timeout = (
+    completed, failed, left, cancelled, timeout, retried = (
         numbers.get(f"cluster.{cluster}.{counter}", 0) for counter in _COUNTERS
     )
-    unanswered = max(0, reset + cancelled - timeout)  # a timeout is answered with 504 and counted there
+    # Who left is seen by the connection that Envoy gave up; so are a timeout, which is counted as the 504 that it was
+    # answered with, and an answer that was dropped in order to ask again.
+    unanswered = max(0, left + cancelled - timeout - retried)
     return Counts(requests=completed + unanswered, failures=failed + unanswered, latency=latency)
 
 
