@@ -10,7 +10,7 @@ import pytest
 from hybridml.report import plan_html
 
 from .browser import CHROMIUM, Browser, browser
-from .pages import CARD, compared, many, page
+from .pages import CARD, compared, many, page, plan, resource
 from .test_plan_html import HOSTILE, _card, _everywhere
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
@@ -135,6 +135,23 @@ def test_hostile_names_run_nothing(shown: Browser, tmp_path: Path) -> None:
     assert shown.run("document.querySelector('.inspector').textContent").count("<script>alert(1)") >= 2
     assert shown.run("document.querySelectorAll('img, .inspector script, main script').length") == 0
     assert shown.complaints == []
+
+
+def test_what_an_address_chooses_is_in_sight(shown: Browser, large: Path) -> None:
+    """However large the map above the tree is: the row, and what is said of it beside or below."""
+    for width in WIDTHS:
+        shown.open(large, "#r=15", width=width)
+        for what in (".tree > li[aria-selected=true]", ".inspector h3"):
+            top = shown.run(f"document.querySelector('{what}').getBoundingClientRect().top")
+            assert 0 < top < 700, (width, what)
+
+
+def test_a_circle_of_parents_can_be_chosen(shown: Browser, tmp_path: Path) -> None:
+    """What only a damaged plan says does not hang the page."""
+    one, two = resource("a:b:C", "one", "a:b:C::two"), resource("a:b:C", "two", "a:b:C::one")
+    shown.open(_written(tmp_path / "circle.html", page(plan([one, two]))), "#r=1")
+
+    assert shown.run("document.querySelector('.inspector h3').textContent") == "two"
 
 
 def test_everything_is_printed(shown: Browser, large: Path) -> None:

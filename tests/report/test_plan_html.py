@@ -109,7 +109,15 @@ def test_hostile_names_and_values_stay_text() -> None:
     assert [tag for tag, _ in hostile.found] == [tag for tag, _ in calm.found]
     assert "{{ 7*7 }}" in hostile.text
     assert "\x00" not in hostile.text
-    assert HOSTILE in hostile.data[1]["inputs"]
+    assert HOSTILE.replace("\u202e", "\ufffd") in hostile.data[1]["inputs"]
+
+
+def test_no_text_turns_the_page_around() -> None:
+    """Signs that reverse what follows them are shown as such, in the page and in what its script is given."""
+    made = plan_html([page(_everywhere("a\u202eb\u2066c\u2028d"))], "0.1.0")
+
+    assert "a\ufffdb\ufffdc\ufffdd" in made
+    assert not re.search(r"[\u2028-\u202e\u2066-\u2069]|\\u20(2[89a-e]|6[6-9])", made)
 
 
 def _everywhere(word: str) -> dict[str, Any]:
@@ -177,6 +185,7 @@ def test_a_damaged_plan_is_still_a_page() -> None:
 
     assert [attrs["id"] for tag, attrs in elements.found if tag == "li" and "data-n" in attrs] == ["r0", "r1", "r2"]
     assert {"half": "nan"} in [entry.get("inputs") for entry in elements.data]
+    assert [entry.get("parent") for entry in elements.data] == [None, None, 1]
 
 
 def test_a_long_chain_of_components_is_no_recursion() -> None:

@@ -26,6 +26,8 @@ class Row:
     """One for what stands under the stack itself."""
     size: int
     """How many rows below belong to it."""
+    holder: int | None
+    """Number of the row that holds it, always a smaller one; None for what stands under the stack itself."""
     action: str
     """What would be done to it; empty where nothing was compared."""
     findings: int
@@ -98,7 +100,7 @@ class Graph:
 def graph(plan: Entry, findings: Mapping[str, int], first: int) -> Graph:
     """The resources of `plan` numbered from `first`; `findings` says how many each URN has."""
     actions = _actions(plan)
-    rows = []
+    rows: list[Row] = []
     for position, (entry, level, size, holder) in enumerate(_in_order(mappings(plan.get("resources")))):
         urn, source = text(entry, "urn"), source_of(entry)
         row = Row(
@@ -106,10 +108,11 @@ def graph(plan: Entry, findings: Mapping[str, int], first: int) -> Graph:
             entry=entry,
             level=level,
             size=size,
+            holder=None if holder is None else first + holder,
             action="" if actions is None else actions.get(urn, "same"),
             findings=findings.get(urn, 0),
             source=source,
-            told=holder is not None and source_of(holder) == source,
+            told=holder is not None and rows[holder].source == source,
         )
         rows.append(row)
     return Graph(rows=rows, by_urn={text(row.entry, "urn"): row for row in rows})
@@ -122,14 +125,14 @@ def _actions(plan: Entry) -> Mapping[str, str] | None:
     return {text(change, "urn"): text(change, "action") for change in mappings(plan["diff"])}
 
 
-def _in_order(resources: Sequence[Entry]) -> list[tuple[Entry, int, int, Entry | None]]:
-    """Every resource after the one that holds it: itself, its level, how many it holds, and its holder.
+def _in_order(resources: Sequence[Entry]) -> list[tuple[Entry, int, int, int | None]]:
+    """Every resource after the one that holds it: itself, its level, how many it holds, and its holder's position.
 
     A loop, because a chain may be longer than Python's stack. What is its own ancestor, as only a damaged plan says,
     stands under the stack.
     """
     below = children(resources)
-    found: list[tuple[Entry, int, int, Entry | None]] = []
+    found: list[tuple[Entry, int, int, int | None]] = []
     seen: set[int] = set()
     for root in (*below.get("", ()), *resources):
         open_ends: list[tuple[Entry, tuple[int, ...]]] = [(root, ())]
@@ -141,7 +144,7 @@ def _in_order(resources: Sequence[Entry]) -> list[tuple[Entry, int, int, Entry |
             for position in path:
                 held = found[position]
                 found[position] = (held[0], held[1], held[2] + 1, held[3])
-            found.append((entry, len(path) + 1, 0, found[path[-1]][0] if path else None))
+            found.append((entry, len(path) + 1, 0, path[-1] if path else None))
             inside, urn = (*path, len(found) - 1), text(entry, "urn")
             open_ends += [(child, inside) for child in reversed(below.get(urn, []) if urn else [])]
     return found
@@ -150,10 +153,9 @@ def _in_order(resources: Sequence[Entry]) -> list[tuple[Entry, int, int, Entry |
 def _data(row: Row, by_urn: Mapping[str, Row]) -> dict[str, Any]:
     entry = row.entry
     inputs, outputs = mapped(entry.get("inputs")), mapped(entry.get("outputs"))
-    holder = by_urn.get(text(entry, "parent"))
     said = {
         "urn": text(entry, "urn"),
-        "parent": holder.number if holder is not None and holder is not row else None,
+        "parent": row.holder,
         "needs": [by_urn[urn].number for urn in listed(entry.get("dependsOn")) if urn in by_urn],
         "inputs": _finite(inputs),
         "outputs": _finite({key: value for key, value in outputs.items() if inputs.get(key) != value}),

@@ -22,7 +22,10 @@ from hybridml.report.cards import EndpointCard
 from hybridml.report.entries import Entry, mapped, mappings, short_type, text
 from hybridml.report.graph import Graph, Row, graph
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""What is no text, and what makes text run in another direction than it was written in."""
 _SHORT = 60
 """Characters of JSON that stand on one line."""
 ACTIONS = ("create", "update", "replace", "delete", "same")
@@ -245,5 +248,5 @@ def _hash(content: str) -> str:
 
 def _data_block(value: object) -> str:
     """JSON that is safe inside a script element: no tag or comment can begin in it."""
-    said = json.dumps(value, separators=(",", ":"), default=str)
+    said = json.dumps(value, separators=(",", ":"), default=str, ensure_ascii=False)
     return said.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -221,7 +221,8 @@
     inspect(explorer, number);
     explorer.stack.querySelector(".chosen").textContent =
       `${nameOf(number)} chosen, needs ${(data[number].needs || []).length}, needed by ${needed[number].length}`;
-    if (!narrow.matches && explorer.home.getBoundingClientRect().top > innerHeight / 2) explorer.home.parentElement.scrollIntoView({ behavior: "instant" });
+    const seen = narrow.matches ? row : explorer.home, top = narrow.matches ? row : explorer.stack.querySelector(".tools");
+    if (seen.getBoundingClientRect().top > innerHeight / 2) top.scrollIntoView({ behavior: "instant" });
     row.querySelector(".row").scrollIntoView({ block: "nearest", behavior: "instant" });
   };
   const pressed = (explorer) => explorer.stack.querySelectorAll(".chips button").forEach((button) => {
