@@ -63,6 +63,10 @@ def test_what_only_pandas_knows_becomes_plain(tmp_path: Path) -> None:
         (b"a,b,a\n1,2,3\n", "has 2 columns called 'a'"),
         (b"a,,b\n1,2,3\n", "has a column without a name"),
         (b"{not json\n", "its first line is no JSON object"),
+        (b'{"a": ' + b"[" * 100_000, "cannot be read: maximum recursion depth"),
+        (b"a" * 200_000, "cannot be read: field larger than field limit"),
+        (b"a,b\n1,caf\xc3", "is not UTF-8 text, from byte 9 on"),
+        (b"a,b\n" + b"1,2\n" * 262_143 + b"\xc3\x28\n", "is not UTF-8 text, from byte 1048576 on"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said(content: bytes, said: str, tmp_path: Path) -> None:
@@ -154,7 +158,7 @@ def _described(**values: Any) -> dict[str, Any]:
 
 def test_numbers_have_quantiles_and_bins() -> None:
     """A hundred numbers: ten bins of ten."""
-    described = _described(age=[float(number) for number in range(1, 101)] + [None])["age"]
+    described = _described(age=[number + 0.5 for number in range(1, 101)] + [None])["age"]
 
     assert (described["type"], described["count"], described["missing"], described["distinct"]) == (
         "number",
@@ -162,7 +166,7 @@ def test_numbers_have_quantiles_and_bins() -> None:
         1,
         100,
     )
-    assert described["quantiles"]["0.5"] == 50.5
+    assert described["quantiles"]["0.5"] == 51
     assert set(described["quantiles"]) == {"0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"}
     assert described["bins"]["counts"] == [10] * 10
 
@@ -174,9 +178,18 @@ def test_categories_that_few_share_are_not_named() -> None:
     assert (described["categories"], described["other"]) == ({"Bonn": 30, "Köln": 12}, 9)
 
 
-@pytest.mark.parametrize("values", [[f"customer {n}" for n in range(200)], list(range(10_000, 10_200)), [1.5] * 9])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"customer {n}" for n in range(200)],
+        list(range(10_000, 10_200)),
+        [None, *range(10_000, 10_200)],
+        [pandas.NA, *[f"customer {n}" for n in range(200)]],
+        [1.5] * 9,
+    ],
+)
 def test_columns_that_tell_rows_apart_are_only_counted(values: list[Any]) -> None:
-    """Names, numbers of customers, and columns with too few values."""
+    """Names, numbers of customers though one be missing, and columns with too few values."""
     assert set(_described(it=values)["it"]) == {"type", "count", "missing", "distinct"}
 
 

@@ -171,7 +171,8 @@ def _mlflow(folder: Path, described: str, **files: bytes) -> Path:
     return folder
 
 
-PYFUNC = "flavors: {python_function: {loader_module: mlflow.sklearn}}\n"
+PYTHON = "python_function: {loader_module: mlflow.sklearn, model_path: model.skops}"
+PYFUNC = f"flavors: {{{PYTHON}, sklearn: {{serialization_format: skops}}}}\n"
 
 
 def test_a_folder_of_mlflow_is_a_model(tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_a_folder_of_mlflow_is_a_model(tmp_path: Path) -> None:
     ("described", "code"),
     [
         (PYFUNC, ("the pickle model.bin",)),
-        (PYFUNC.replace("mlflow.sklearn}", "x, code: code}"), ("the code in code/", "the pickle model.bin")),
+        (PYFUNC.replace("mlflow.sklearn", "x, code: code"), ("the code in code/", "the pickle model.bin")),
     ],
 )
 def test_code_in_a_folder_of_mlflow_is_seen(described: str, code: tuple[str, ...], tmp_path: Path) -> None:
@@ -193,6 +194,58 @@ def test_code_in_a_folder_of_mlflow_is_seen(described: str, code: tuple[str, ...
     folder = _mlflow(tmp_path / "model", described, model__bin=pickle.dumps(MODEL))
 
     assert find(folder).code == code
+
+
+DISGUISED = {
+    "begins otherwise": b"Ncos\nsystem\n(S'true'\ntR.",
+    "breaks off once it has run": b"\x80\x04cos\nsystem\n(S'true'\ntR\xff\xff",
+    "of the oldest protocol, broken off": b"cos\nsystem\n(S'true'\ntR\xff\xff",
+    "names in bytes": b"\x80\x04U\x05posixU\x06system\x93(S'true'\ntR.",
+    "behind two million instructions": b"\x80\x04" + b"N0" * 1_000_001 + b"cos\nsystem\n(S'true'\ntR.",
+}
+
+
+@pytest.mark.parametrize("content", DISGUISED.values(), ids=DISGUISED)
+def test_a_pickle_that_hides_in_a_folder_of_mlflow_runs_code(content: bytes, tmp_path: Path) -> None:
+    """Whatever its bytes look like: what MLflow would load as a pickle is one."""
+    described = PYFUNC.replace("serialization_format: skops", "serialization_format: pickle")
+
+    assert find(_mlflow(tmp_path / "model", described, model__skops=content)).runs_code
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        "flavors: {python_function: {loader_module: antigravity}}",
+        "flavors: {python_function: {loader_module: mlflow.sklearn}, sklearn: {serialization_format: skops}}",
+        PYFUNC.replace("model.skops", "elsewhere/model.skops"),
+        PYFUNC.replace("model.skops", "../model.skops"),
+        PYFUNC.replace("model.skops", "/tmp/model.skops"),
+        PYFUNC.replace("skops}}", "skops, skops_trusted_types: [numpy.testing.runstring]}}"),
+        PYFUNC.replace("skops}}", "skops, skops_trusted_types: sklearn.A}}"),
+        f"flavors: {{{PYTHON}}}",
+        "flavors: {python_function: {loader_module: mlflow.xgboost, data: m}, xgboost: {model_class: os.X, data: m}}",
+        "flavors: {python_function: {loader_module: mlflow.xgboost, data: m}, xgboost: {data: /tmp/m}}",
+        "flavors: {python_function: {loader_module: mlflow.lightgbm, data: m}, lightgbm: {model_class: lightgbm.X}}",
+    ],
+)
+def test_a_folder_of_mlflow_runs_code_unless_it_is_known_not_to(described: str, tmp_path: Path) -> None:
+    """Other loaders, other folders, other types than those of the libraries, other classes."""
+    assert find(_mlflow(tmp_path / "model", described + "\n")).runs_code
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        PYFUNC.replace("skops}}", "skops, skops_trusted_types: [sklearn.tree._tree.Tree, numpy.dtype]}}"),
+        "flavors: {python_function: {loader_module: mlflow.xgboost, data: m}, xgboost: {data: m}}\n",
+        "flavors: {python_function: {loader_module: mlflow.onnx, data: m.onnx}, onnx: {data: m.onnx}}\n",
+        "flavors: {python_function: {loader_module: mlflow.lightgbm, data: m}, lightgbm: {data: m}}\n",
+    ],
+)
+def test_formats_that_are_no_programs_run_nothing(described: str, tmp_path: Path) -> None:
+    """skops, and what boosters and graphs are kept as."""
+    assert find(_mlflow(tmp_path / "model", described)).code == ()
 
 
 def test_programs_of_tensorflow_in_a_folder_of_mlflow_are_seen(tmp_path: Path) -> None:
@@ -208,6 +261,7 @@ def test_programs_of_tensorflow_in_a_folder_of_mlflow_are_seen(tmp_path: Path) -
         ("flavors: {sklearn: {}}\n", "without the python_function flavour"),
         ("- 1\n", "MLmodel file cannot be read"),
         ("a: {\n", "MLmodel file cannot be read"),
+        ("[" * 50_000, "MLmodel file cannot be read"),
         ("!!python/object:os.system {}\n", "MLmodel file cannot be read"),
     ],
 )

@@ -41,7 +41,7 @@ def _column(values: pandas.Series[Any]) -> Statistics:
     distinct = int(present.map(_hashable).nunique())
     kind = _kind(values)
     counts = {"type": kind, "count": len(present), "missing": int(values.isna().sum()), "distinct": distinct}
-    if len(present) < FEWEST or (kind in ("category", "integer") and _tells_apart(len(present), distinct)):
+    if len(present) < FEWEST or (_discrete(kind, present) and _tells_apart(len(present), distinct)):
         return counts
     if kind in ("category", "boolean"):
         return {**counts, **_categories(present)}
@@ -58,6 +58,11 @@ def _kind(values: pandas.Series[Any]) -> str:
     if types.is_float_dtype(values):
         return "number"
     return "time" if types.is_datetime64_any_dtype(values) else "category"
+
+
+def _discrete(kind: str, present: pandas.Series[Any]) -> bool:
+    """Whether values may be names or numbers of something; whole numbers become floats where one is missing."""
+    return kind in ("category", "integer") or (kind == "number" and bool((present % 1 == 0).all()))
 
 
 def _tells_apart(count: int, distinct: int) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -32,7 +34,7 @@ def zip_head(path: Path, name: str) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(name) as file:
             return file.read(4096)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, OSError):
+    except (zipfile.BadZipFile, ValueError, EOFError, RuntimeError, OSError, zlib.error, lzma.LZMAError):
         return b""
 
 
@@ -84,9 +86,9 @@ def safetensors_whole(path: Path) -> bool:
     try:
         tensors = json.loads(header)
         ends = [tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return bool(8 + length + max(ends, default=0) == size)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
         return False
-    return 8 + length + max(ends, default=0) == size
 
 
 def looks_like_onnx(head: bytes) -> bool:

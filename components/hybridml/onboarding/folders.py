@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from hybridml.onboarding.flavours import runs_code
 from hybridml.onboarding.formats import Found, Kind, NotAModel, find
 
 _MOST: Final = 20_000
@@ -39,13 +40,13 @@ def find_folder(folder: Path) -> Found:
 
 def _mlflow(folder: Path) -> Found:
     flavours = _description(folder / "MLmodel").get("flavors")
-    python = flavours.get("python_function") if isinstance(flavours, dict) else None
-    if not isinstance(python, dict):
+    if not isinstance(flavours, dict) or not isinstance(python := flavours.get("python_function"), dict):
         raise NotAModel("is an MLflow model without the python_function flavour, which the server needs")
     files = list(_files(folder))
     code = [f"the code in {python['code']}/"] if python.get("code") else []
     code += [f"the program {python['model_code_path']}"] if python.get("model_code_path") else []
     code += [f"{what} {file.relative_to(folder).as_posix()}" for file in files if (what := _program(file))]
+    code += [what] if (what := runs_code(flavours)) and not code else []
     return Found(kind=Kind.MLFLOW, path=folder, code=tuple(code))
 
 
@@ -53,10 +54,13 @@ def _description(file: Path) -> dict[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    content = file.read_bytes()[: _DESCRIPTION + 1] if file.is_file() else b""
+    content = b""
+    if file.is_file():
+        with file.open("rb") as opened:
+            content = opened.read(_DESCRIPTION + 1)
     try:
         described = YAML(typ="safe", pure=True).load(content.decode("utf-8")) if len(content) <= _DESCRIPTION else None
-    except (YAMLError, ValueError):
+    except (YAMLError, ValueError, RecursionError):
         described = None
     if not isinstance(described, dict):
         raise NotAModel("is an MLflow model whose MLmodel file cannot be read")
@@ -78,7 +82,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _program(file: Path) -> str:
-    """What a file of the model is, where loading it runs what its author put inside; empty where it does not.
+    """What a file of the model is, where it is seen that loading it runs code; `runs_code` holds where it is not seen.
 
     Layers of Keras and graphs of TensorFlow may be programs (SECURITY.md of TensorFlow: models are programs).
     """

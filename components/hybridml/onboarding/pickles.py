@@ -9,6 +9,7 @@ import lzma
 import pickletools
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -60,7 +61,8 @@ def _opened(file: IO[bytes]) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.L
     if head.startswith((b"\xfd7zXZ", b"]\x00\x00")):
         return lzma.LZMAFile(file)
     if head[:1] == b"\x78" and int.from_bytes(head[:2]) % 31 == 0:
-        return io.BytesIO(zlib.decompressobj().decompress(file.read(_FAR), _FAR))
+        with suppress(zlib.error):
+            return io.BytesIO(zlib.decompressobj().decompress(file.read(_FAR), _FAR))
     return file
 
 

@@ -36,8 +36,8 @@ def problems(path: Path) -> list[Problem]:
     """What keeps the data file from being read, as far as its beginning tells; empty where nothing does."""
     try:
         return [Problem(path=OPTION, message=f"{path} {said}", fix=fix) for said, fix in _wrong(path)]
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror or error}"
+    except (OSError, csv.Error, RecursionError) as error:
+        message = f"{path} cannot be read: {getattr(error, 'strerror', None) or error}"
         return [Problem(path=OPTION, message=message, fix="a CSV, Parquet or JSON lines file")]
 
 
@@ -75,14 +75,15 @@ def _not_utf8(path: Path) -> int | None:
     decoder, read = codecs.getincrementaldecoder("utf-8")(), 0
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
+            pending = len(decoder.getstate()[0])
             try:
                 text = decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                return max(0, read + error.start)
+                return read - pending + error.start
             if "\0" in text:
                 return read + chunk.index(b"\0")
             read += len(chunk)
-    return None
+    return read - len(rest) if (rest := decoder.getstate()[0]) else None
 
 
 def _wrong_record(path: Path) -> Iterator[tuple[str, str]]:
