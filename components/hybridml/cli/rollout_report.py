@@ -12,7 +12,7 @@ from typing import Any
 from hybridml.cli import deployed, output, place
 from hybridml.cli.options import Format
 from hybridml.errors import ConfigurationError, HybridMLError, Problem
-from hybridml.jobs.reading import Labels, Pairing, Reading, predictions
+from hybridml.jobs.reading import APART, Labels, Pairing, Reading, predictions
 from hybridml.jobs.records import Record
 from hybridml.report.comparison_text import comparison_text
 from hybridml.rollout.comparison import Answer, PairTally, Tally, compare_split
@@ -156,7 +156,7 @@ class Evidence:
     other: int = 0
     """Records that no comparison can use."""
     early: int = 0
-    """Requests of the champion from before the challenger's first: other days had other callers."""
+    """Requests of a champion that was there long before the challenger: other days had other callers."""
     first: datetime | None = None
     last: datetime | None = None
     champion: Tally = field(default_factory=Tally)
@@ -164,6 +164,7 @@ class Evidence:
     pairs: PairTally = field(default_factory=PairTally)
     _pairing: Pairing[Answer] = field(default_factory=Pairing)
     _labels: Labels = field(default_factory=Labels)
+    _began: datetime | None = None
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -184,9 +185,15 @@ class Evidence:
         if record.shadow or record.route == "header" or tally is None:
             return False
         if tally is self.challenger and not tally.requests:
-            self.early, self.champion = self.champion.requests, Tally()
+            self._begin(record.time)
+        self._began = self._began or record.time
         tally.add(_answer(record, *self._labels.bounded(predictions(record))))
         return True
+
+    def _begin(self, moment: datetime) -> None:
+        """The challenger's first request: a champion that was long there begins anew."""
+        if self._began and moment - self._began > APART:
+            self.early, self.champion = self.champion.requests, Tally()
 
     def _shadow(self, record: Record) -> bool:
         if self.parts.shadow is None or record.revision != (

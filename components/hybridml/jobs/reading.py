@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from hybridml.jobs.records import SUFFIX, Record, days, parse
 
 APART = timedelta(minutes=5)
-"""Longest time between a request and its copy: answers have ended by then."""
+"""Longest time between a request and its copy: answers have ended by then. What is further apart had other callers."""
 MOST_LABELS = 1000
 """Predictions that are told apart; a model with more of them is no classifier."""
 MOST_TEXT = 80
