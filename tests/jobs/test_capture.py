@@ -203,6 +203,17 @@ def test_models_that_hang_do_not_keep_a_server_from_ending(server: Server) -> No
     assert not kept.app._keeper._thread.is_alive()
 
 
+def test_an_answer_that_names_its_cells_half_is_not_kept(server: Server) -> None:
+    """The rest of the record is."""
+    kept = server(Model(body=b'{"predictions": {"columns": ["email"], "data": [["planted", 1]]}}'), drop=("email",))
+
+    kept.ask()
+    (record,) = kept.records()
+
+    assert (record.inputs, record.outputs) == ({"instances": [{"age": 1}]}, None)
+    assert record.left_out == {"outputs": "unnamed"}
+
+
 @pytest.mark.parametrize(("status", "inputs"), [(400, None), (500, {"instances": [{"age": 1}]})])
 def test_an_errors_text_is_not_kept(server: Server, status: int, inputs: Any) -> None:
     """It may quote the request; and a refused request may call a private feature by another name."""

@@ -227,6 +227,8 @@ class Exchange:
                 kept[name] = find()
             except LeftOutError as reason:
                 left_out[name] = str(reason)
+            except UnnamedError:
+                left_out[name] = "unnamed"
         return Record(
             time=self._time,
             version=self._settings.version,
@@ -243,10 +245,7 @@ class Exchange:
         """A request that was refused may name its features wrongly, so nothing of it is kept where names matter."""
         if self._redaction and 400 <= self._status < 500:  # noqa: PLR2004 - the caller's errors
             raise LeftOutError("refused")
-        try:
-            return self._redaction.inputs(self.asked.value())
-        except UnnamedError:
-            raise LeftOutError("unnamed") from None
+        return self._redaction.inputs(self.asked.value())
 
     def _outputs(self) -> Any:
         """An error's text may quote the request, so only answers are kept."""

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,7 +68,10 @@ class Redaction:
         return {form: data} | ({_PARAMETERS: self._parameters(parameters)} if parameters is not None else {})
 
     def outputs(self, answer: Any) -> Any:
-        """What may be kept of an answer: a model may well repeat what it was asked."""
+        """What may be kept of an answer: a model may well repeat what it was asked.
+
+        Raises UnnamedError where it has a table with private columns that does not name every cell.
+        """
         return self._scrub(answer) if self else answer
 
     def _named(self, data: Any) -> Any:
@@ -90,8 +93,11 @@ class Redaction:
 
     def _table(self, table: Any) -> dict[str, Any]:
         """Columns and rows without what is dropped; an index has no name, so it is left out."""
+        return self._cells(table, [column for column in _columns(table) if self._expected(column)])
+
+    def _cells(self, table: Any, wanted: Collection[str]) -> dict[str, Any]:
         columns, rows = _columns(table), table["data"]
-        kept = [at for at, column in enumerate(columns) if self._kept(column) and self._expected(column)]
+        kept = [at for at, column in enumerate(columns) if self._kept(column) and column in wanted]
         return {
             "columns": [columns[position] for position in kept],
             "data": [[self._value(columns[position], row[position]) for position in kept] for row in rows],
@@ -99,8 +105,20 @@ class Redaction:
 
     def _scrub(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: self._value(name, each) for name, each in value.items() if self._kept(name)}
+            return self._inner(value) if self._private(value.get("columns")) else self._members(value)
         return [self._scrub(each) for each in value] if isinstance(value, list) else value
+
+    def _members(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {name: self._value(name, each) for name, each in value.items() if self._kept(name)}
+
+    def _private(self, columns: Any) -> bool:
+        names = [folded(name) for name in columns if isinstance(name, str)] if isinstance(columns, list) else []
+        return not (self._dropped | self._to_hash).isdisjoint(names)
+
+    def _inner(self, table: dict[str, Any]) -> dict[str, Any]:
+        """A table inside a feature or an answer, as pandas writes it in parts, without its index."""
+        rest = {name: each for name, each in table.items() if name not in ("columns", "data", "index")}
+        return self._members(rest) | self._cells(table, _columns(table))
 
     def _kept(self, name: str) -> bool:
         return folded(name) not in self._dropped
