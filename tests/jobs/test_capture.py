@@ -25,7 +25,7 @@ import pytest
 from hybridml.jobs import capture, keeping
 from hybridml.jobs.asgi import Message, Receive, Scope, Send, body_of
 from hybridml.jobs.capture import Capture, CaptureSettings
-from hybridml.jobs.keeping import retire, secret_of
+from hybridml.jobs.keeping import DatedFile, retire, secret_of
 from hybridml.jobs.records import Record, days, parse, sampled
 from jobs.models import Caller
 
@@ -356,6 +356,34 @@ def test_records_go_on_after_their_folder_was_removed(server: Server) -> None:
     kept.ask(x_request_id="after")
 
     assert [record.request for record in kept.records()] == ["after"]
+
+
+def test_a_new_day_is_a_new_file_and_a_clock_may_go_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line lies under the day on which it was written, and none is lost or written over."""
+    said = iter(["2026-03-01", "2026-03-02", "2026-03-01", "2026-03-02"])
+    monkeypatch.setattr(keeping, "day_of", lambda _: next(said))
+    file = DatedFile(tmp_path, "3-0")
+
+    for number in range(4):
+        file.write(b"%d\n" % number)
+
+    assert {path.parent.name: path.read_bytes() for path in tmp_path.rglob("*.jsonl")} == {
+        "2026-03-01": b"0\n2\n",
+        "2026-03-02": b"1\n3\n",
+    }
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(server: Server, tmp_path: Path) -> None:
+    """Nothing is added to what somebody else put there; the request is answered."""
+    kept, mine = server(), tmp_path / "mine"
+    mine.write_text("mine")
+    day = Path(kept.settings.folder) / datetime.now(UTC).date().isoformat()
+    day.mkdir(parents=True)
+    (day / "3-0.jsonl").symlink_to(mine)
+
+    assert kept.ask().status_code == 200
+    kept.app._keeper.close()
+    assert (mine.read_text(), kept.app._keeper.lost) == ("mine", 1)
 
 
 def test_old_days_are_deleted_and_nothing_else(tmp_path: Path) -> None:
