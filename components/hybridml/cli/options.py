@@ -60,7 +60,14 @@ ProjectFolder = Annotated[
     ),
 ]
 ResultFormat = Annotated[Format, typer.Option("--format", help="Text for people, JSON for programs.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write the result to this file instead of stdout.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Write the result to this file instead of stdout; `-` is stdout.",
+        callback=lambda out: None if out == Path("-") else out,
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
 Events = Annotated[
     bool,

@@ -18,7 +18,7 @@ def as_json(value: object) -> str:
 
 
 def write(text: str, out: Path | None = None) -> None:
-    """Writes a result to `out`, whole or not at all, or to stdout when there is no `out`.
+    """Writes a result to `out`, a file whole or not at all, or to stdout when there is no `out`.
 
     Errors: `HybridMLError` when it cannot be written; `BrokenPipeError` when the reader of stdout went away.
     """
@@ -35,20 +35,30 @@ def write(text: str, out: Path | None = None) -> None:
 def _to_stdout(text: str) -> None:
     if sys.stdout is None:
         raise OSError(errno.EBADF, "it is closed")
-    sys.stdout.write(text)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(_encodable(text).encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 
 def _to_file(text: str, out: Path) -> None:
     if out.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if out.exists() and not out.is_file():  # a device or a pipe: nothing may take its place
+        out.write_text(_encodable(text), encoding="utf-8")
+        return
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.{os.getpid()}")
+    file = Path(os.path.realpath(out))
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
+        partial.write_text(_encodable(text), encoding="utf-8")
+        partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _encodable(text: str) -> str:
+    """`text` with what UTF-8 cannot say, a file's name that is none say, as JSON says it: `\\udcff`."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def coloured(out: Path | None) -> bool:

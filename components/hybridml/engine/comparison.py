@@ -129,7 +129,7 @@ def _whole(resource: PlannedResource) -> bool:
 def _mapping(
     after: Mapping[str, Value], before: Mapping[str, Value], path: str, defaults: Any, *, certain: bool
 ) -> Iterator[Difference | _Unclear]:
-    filled_in = set(defaults) if isinstance(defaults, list) else set()
+    filled_in = {name for name in defaults if isinstance(name, str)} if isinstance(defaults, list) else set()
     for key in sorted(after.keys() | before.keys() - _INTERNAL):
         place = f"{path}.{key}" if path else key
         if key not in before:

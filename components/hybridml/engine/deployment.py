@@ -34,13 +34,14 @@ def deployment_of(document: Any) -> Mapping[str, Any]:
         raise StateError(f"not a deployment of version 3 or 4; {_EXPORT}")
     checkpoint = document.get("checkpoint")
     found = checkpoint.get("latest") or {} if isinstance(checkpoint, Mapping) else document.get("deployment")
-    version, unknown = document["version"], sorted(set(map(str, document.get("features") or ())) - FEATURES)
-    if isinstance(version, int) and 0 < version < min(VERSIONS):
+    version, features = document["version"], document.get("features") or ()
+    if isinstance(version, int) and not isinstance(version, bool) and 0 < version < min(VERSIONS):
         raise StateError(
             f"a deployment of version {version}, which is old; import it with a current Pulumi and {_EXPORT}"
         )
-    if version not in VERSIONS or not isinstance(found, Mapping):
+    if version not in VERSIONS or not isinstance(found, Mapping) or not isinstance(features, list | tuple):
         raise StateError(f"not a deployment of version 3 or 4; {_EXPORT}")
+    unknown = sorted(set(map(str, features)) - FEATURES)
     if unknown:
         raise StateError(f"a deployment that uses {', '.join(unknown)}, which this release does not know")
     return found

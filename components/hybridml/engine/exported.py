@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hybridml.engine import secrets
 from hybridml.engine.deployment import deployment_of
+from hybridml.engine.recorded import Recorded
 from hybridml.engine.secrets import Crypter
 from hybridml.engine.values import SECRET_SIGNATURE, SIGNATURE
 from hybridml.errors import StateError
+
+_DEEPEST: Final = 100
 
 
 def passphrases(given: str | None, directory: Path) -> tuple[str, ...]:
@@ -40,10 +43,22 @@ def read(path: Path) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StateError(f"{path} cannot be read: it is cut short, or no JSON: {error}") from error
     try:
-        deployment_of(document)
+        _refuse_depth(document)
+        Recorded.of(document)
     except StateError as error:
         raise StateError(f"{path}: {error}") from None
     return dict(document)
+
+
+def _refuse_depth(document: Any) -> None:
+    """Errors: `StateError` when values lie deeper inside each other than any that Pulumi records."""
+    level = [document]
+    for _ in range(_DEEPEST):
+        inside = (each.values() if isinstance(each, Mapping) else each for each in level)
+        level = [item for items in inside for item in items if isinstance(item, Mapping | list)]
+        if not level:
+            return
+    raise StateError(f"not a deployment: values in it lie more than {_DEEPEST} deep inside each other")
 
 
 def opened(document: Mapping[str, Any], passphrases: Iterable[str]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ resources stay the dictionaries that Pulumi sends, recognisable by `SIGNATURE`.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,10 @@ Properties: TypeAlias = Mapping[str, Value]
 
 
 def to_json(value: Value) -> Any:
-    """`value` as it is shown: secrets are `[secret]`, unknowns `[unknown]`, keys sorted."""
+    """`value` as it is shown: secrets are `[secret]`, unknowns `[unknown]`, keys sorted.
+
+    Numbers that JSON does not have are their names: `inf`, `-inf`, `nan`.
+    """
     if isinstance(value, Secret):
         return SHOWN_SECRET
     if value is UNKNOWN:
@@ -81,7 +85,7 @@ def to_json(value: Value) -> Any:
         return _shown_mapping(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [to_json(item) for item in value]
-    return value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_wire(value: Value) -> Any:

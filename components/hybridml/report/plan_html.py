@@ -22,9 +22,7 @@ from hybridml.report.cards import EndpointCard
 from hybridml.report.entries import Entry, mapped, mappings, short_type, text
 from hybridml.report.graph import Graph, Row, graph
 
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """What is no text, and what makes text run in another direction than it was written in."""
 _SHORT = 60
 """Characters of JSON that stand on one line."""

@@ -228,6 +228,8 @@ def test_secrets_are_compared_and_not_shown(planned: Planned) -> None:
         ({"version": 5, "deployment": {}}, "not a deployment of version 3 or 4"),
         ({"version": 2, "deployment": {}}, "a deployment of version 2, which is old; import it with a current Pulumi"),
         ({"version": 4, "features": ["views", "tides"], "deployment": {}}, "a deployment that uses tides, which"),
+        ({"version": 4, "features": 5, "deployment": {}}, "not a deployment of version 3 or 4"),
+        ({"version": True, "deployment": {}}, "not a deployment of version 3 or 4"),
     ],
 )
 def test_what_is_no_deployment_is_refused(state: dict[str, Any], message: str) -> None:

@@ -13,7 +13,7 @@ from hybridml.engine import exported, secrets
 from hybridml.engine.diff import Action, Change
 from hybridml.engine.plan import Plan
 from hybridml.engine.program import plan
-from hybridml.engine.values import from_wire
+from hybridml.engine.values import from_wire, to_json
 from hybridml.errors import StateError
 
 from .conftest import Write
@@ -531,7 +531,13 @@ def test_a_stack_file_of_a_folder_backend_is_read_too(write: Write, tmp_path: Pa
     assert changes(plan(write(GCP), "dev", state=exported.read(path))) == {}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 9}', '{"version": 3, "deployment": 5}'])
+DEEP = f'{{"version": 3, "deployment": {{"manifest": {"[" * 400}{"]" * 400}}}}}'
+BARE = '{"version": 3, "deployment": {"resources": [{"urn": 5}]}}'
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"version": 9}', '{"version": 3, "deployment": 5}', DEEP, BARE, "[" * 9_999]
+)
 def test_a_file_that_holds_no_state_is_one_message(tmp_path: Path, content: str) -> None:
     """With the file and what to do."""
     path = tmp_path / "state.json"
@@ -541,10 +547,20 @@ def test_a_file_that_holds_no_state_is_one_message(tmp_path: Path, content: str)
         exported.read(path)
 
 
+def test_defaults_that_are_no_names_are_none(write: Write) -> None:
+    """What a damaged state lists as filled in by the provider is not taken for names."""
+    state = gcp()
+    for resource in state["deployment"]["resources"]:
+        resource.setdefault("inputs", {})["__defaults"] = [{}, 5]
+
+    assert plan(write(GCP), "dev", state=state).diff is not None
+
+
 def test_a_number_that_json_has_no_word_for() -> None:
     """Pulumi writes infinity as its bits."""
     written = {SIGNATURE: "8ad145fe-0d11-4827-bfd7-1abcbf086f5c", "value": "7ff0000000000000"}
 
     assert from_wire([written]) == [float("inf")]
+    assert to_json({"found": from_wire([written])}) == {"found": ["inf"]}
     with pytest.raises(StateError, match="a number of the state is damaged"):
         from_wire({**written, "value": "seven"})
