@@ -44,6 +44,25 @@ def test_a_new_endpoint_loads(tmp_path: Path) -> None:
     assert spec.rollout.strategy == "canary"
 
 
+@pytest.mark.parametrize("word", ["null", "true", "off"])
+def test_words_of_yaml_are_words(word: str, tmp_path: Path) -> None:
+    """A team, an endpoint and a version may be called what means something else to YAML."""
+    version = replace(FIRST, endpoint=word, version=word)
+    spec = _loaded(documents.new_endpoint(version, owner=word, data_class="internal"), tmp_path)
+
+    assert (spec.owner, *spec.versions, spec.traffic.champion.version) == (word, word, word)
+
+
+def test_no_name_breaks_the_card() -> None:
+    """Signs that nobody sees, or that mean something to a table, are written out."""
+    held = documents.card(
+        None, replace(FIRST, flavour="MLflow, a|b\n# c", columns=("a|b`\n\x1b\u202e",)), owner="me", statistics=None
+    )
+
+    assert "| model | MLflow, a\\|b\\n# c |" in held
+    assert "| takes | `a\\|b'\\n\\u001b\\u202e` |" in held
+
+
 def test_what_is_commented_out_loads_too(tmp_path: Path) -> None:
     """The monitors that a new file suggests are right once the signs are taken away."""
     text = documents.new_endpoint(FIRST, owner="team", data_class="internal")

@@ -185,12 +185,13 @@ def test_what_is_wrong_is_a_problem(asked: dict[str, Any], said: str, folder: Pa
 
 
 def test_rows_that_the_model_cannot_take_are_a_problem(folder: Path) -> None:
-    """In one line of the library's words."""
-    customers().assign(age="old").to_csv(folder / "train.csv", index=False)
+    """In one line of the library's words, without the value that they quote."""
+    customers().assign(age="Anna Smith").to_csv(folder / "train.csv", index=False)
 
     (problem,) = _wrapped(folder, folder / "model.skops").problems
 
     assert "cannot predict the rows of" in problem["message"]
+    assert problem["message"].endswith("could not convert string to float: '…'")
     assert "\n" not in problem["message"]
 
 

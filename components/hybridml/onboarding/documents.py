@@ -179,7 +179,7 @@ def card(held: str | None, version: NewVersion, *, owner: str, statistics: Mappi
     section = template(
         "card_version.md",
         version=version.version,
-        flavour=version.flavour,
+        flavour=_plain(version.flavour),
         columns=", ".join(f"`{_plain(column)}`" for column in version.columns) or "see its signature",
         target=f"`{_plain(version.target)}`" if version.target else "to be written",
         rows=f"{statistics['rows']} rows, sha256 `{version.data}`" if statistics else "none given",
@@ -191,8 +191,9 @@ def card(held: str | None, version: NewVersion, *, owner: str, statistics: Mappi
 
 
 def _plain(text: str) -> str:
-    """A column's name as it may stand in a table of Markdown."""
-    return json.dumps(text, ensure_ascii=False)[1:-1].replace("|", "\\|").replace("`", "'")
+    """A name that somebody gave, such as a column's, as it may stand in a table of Markdown."""
+    shown = "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
+    return shown.replace("|", "\\|").replace("`", "'")
 
 
 def read(path: Path) -> str | None:

@@ -127,7 +127,7 @@ def read(path: Path) -> pandas.DataFrame:
             case TableFormat.JSONL:
                 return pandas.read_json(path, lines=True, nrows=ROWS)
         return pandas.read_csv(path, sep=separator(path), nrows=ROWS, encoding="utf-8-sig")
-    except (ValueError, OSError, ArithmeticError, TypeError) as error:
+    except Exception as error:  # whatever pandas and the readers behind it raise on bytes that they do not like
         raise ValueError(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}") from None
 
 

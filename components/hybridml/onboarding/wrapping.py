@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ ROWS: Final = 20
 """Rows that the served model is asked, and has to answer as the model itself does."""
 _DESCRIBED: Final = 100_000
 """Rows whose predictions go into the baseline, and that types are inferred from."""
+_QUOTED: Final = re.compile(r"'[^']*(?:'|$)|\"[^\"]*(?:\"|$)")
 _LONGEST: Final = 300
 """Characters of a library's message that are repeated."""
 
@@ -110,7 +112,7 @@ def _wrapped(
     try:
         predicted = model.predict(model.request(rows))
     except Exception as error:
-        return _refused(_unpredicted(error, request))
+        return _refused(_unpredicted(error, request, chosen.features))
     _save(request, model, rows, predicted, folder)
     if frame is not None:
         _describe(frame, chosen, predicted, request.source, folder / "baseline.json")
@@ -176,12 +178,17 @@ def _describe(frame: pandas.DataFrame, chosen: columns.Chosen, predicted: Any, s
     file.write_text(json.dumps(statistics, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _unpredicted(error: Exception, request: Request) -> Problem:
+def _unpredicted(error: Exception, request: Request, columns: Sequence[str]) -> Problem:
     if request.data is None:
         message = f"the model says too little of what it takes: a row of zeros fails with {_said(error)}"
         return Problem(path=tables.OPTION, message=message, fix="give the data it was trained on: --data FILE")
-    message = f"the model cannot predict the rows of {request.data}: {_said(error)}"
+    message = f"the model cannot predict the rows of {request.data}: {_nameless(_said(error), columns)}"
     return Problem(path=tables.OPTION, message=message, fix="give rows as the model takes them")
+
+
+def _nameless(text: str, columns: Sequence[str]) -> str:
+    """The text without what it quotes, for that may be a value of a row; names of columns stay."""
+    return _QUOTED.sub(lambda quoted: quoted[0] if quoted[0][1:-1] in columns else "'…'", text)
 
 
 def _refused(*problems: Problem) -> Answer:
