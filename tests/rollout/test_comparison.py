@@ -206,6 +206,24 @@ def test_rows_that_come_together_are_no_more_evidence_than_one() -> None:
     assert different <= 1
 
 
+def test_rows_that_differ_together_are_no_more_evidence_than_one() -> None:
+    """A shadow that turns one request in ten round, all of its rows, shows each class as often, in 30 reports."""
+    different = 0
+    for seed in range(30):
+        rng, pairs = random.Random(seed), []
+        for _ in range(400):
+            first = rng.choice("ab")
+            second = first if rng.random() > 0.1 else "ba"["ab".index(first)]
+            pairs.append(tuple(Answer(failed=False, classes=[label] * 50) for label in (first, second)))
+        report = compare_pairs(((first, second) for first, second in pairs), 0.95)
+        different += report.verdict != SAME
+        assert report.agreement
+        assert (report.agreement.low or 0) < 0.9 < (report.agreement.high or 0)
+        assert sum(n for row in report.confusion.values() for n in row.values()) == 400 * 50
+
+    assert different <= 1
+
+
 def test_a_request_counts_once_with_the_share_of_its_rows() -> None:
     """Two of three rows are two thirds of one request, not two requests."""
     group = Group.of([Answer(failed=False, classes=("cat", "dog", "cat")), Answer(failed=False, classes=("cat",))])

@@ -8,9 +8,8 @@ among its intervals. On a split a difference is bounded by the two versions' own
 two shares is bounded by the discordant pairs alone, as in McNemar's test (Psychometrika 12, 1947): by how many differ,
 and which side the differing ones favour. That is sharper.
 
-On a split a request counts once, however many rows it has, with the share of its rows that got a class: what one caller
-asks at once is alike. (The sequences hold for any values between 0 and 1, not for 0 and 1 alone.) On pairs the rows of
-one request count as independent: two versions that are equal agree on every row, alike or not. Where more than
+A request counts once, however many rows it has, with the share of its rows that got a class: what one caller asks at
+once is alike. (The sequences hold for any values between 0 and 1, not for 0 and 1 alone.) Where more than
 `MOST_CLASSES` answers are told apart the model is no classifier, and its answers are compared as a whole only.
 """
 
@@ -20,7 +19,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hybridml.rollout.counts import Counts
 from hybridml.rollout.sequences import Interval, quantile, quantile_interval, share_interval
@@ -32,6 +31,7 @@ SAME: Final = "no difference shown"
 _LEVELS: Final = (("p50_ms", 0.5, "at the median"), ("p99_ms", 0.99, "at the 99th percentile"))
 _QUESTIONS: Final = 6
 """Failures, refusals, median, 99th percentile, classes, agreement."""
+_Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +86,7 @@ class Tally:
         self.requests += 1
         self.failures += answer.failed
         self.refusals += answer.refused
-        for label, rows in Counter(answer.classes).items():
-            self._classes[label] = self._classes.get(label, 0.0) + rows / len(answer.classes)
+        _divide(Counter(answer.classes), self._classes)
         if answer.milliseconds is not None:
             self._latency[answer.milliseconds] += 1
 
@@ -141,7 +140,7 @@ class Comparison:
     measures: tuple[Measure, ...]
     """Failures, refusals, latencies, and the share of each class."""
     agreement: Estimate | None = None
-    """Share of rows with the same prediction, where both answered the same requests."""
+    """Share of rows with the same prediction, each request counting once, where both answered the same requests."""
     confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Prediction of the first → prediction of the second → rows; only of classifiers."""
 
@@ -206,6 +205,7 @@ class PairTally:
     _failed: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     _refused: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     _rows: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _shares: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -219,11 +219,13 @@ class PairTally:
         self._failed[first.failed, second.failed] += 1
         self._refused[first.refused, second.refused] += 1
         if len(first.classes) == len(second.classes):
-            self._rows.update(zip(first.classes, second.classes, strict=True))
+            rows = Counter(zip(first.classes, second.classes, strict=True))
+            self._rows.update(rows)
+            _divide(rows, self._shares)
 
     def comparison(self, confidence: float, names: tuple[str, str] = ("primary", "shadow")) -> Comparison:
         """The report on what was added, as of `compare_pairs`."""
-        alpha, rows = (1 - confidence) / _QUESTIONS, self._rows
+        alpha, rows, shares = (1 - confidence) / _QUESTIONS, self._rows, self._shares
         measures = [
             _discordant("failures", self._failed, True, alpha, _words(names[1], "fails")),
             _discordant("refusals", self._refused, True, alpha, _words(names[1], "refuses")),
@@ -232,8 +234,8 @@ class PairTally:
         labels = _labels(*(Counter(pair[side] for pair in rows) for side in (0, 1)))
         for label in labels:
             words = _class_words(names[1], label)
-            measures.append(_discordant(f"class:{label}", rows, label, alpha / MOST_CLASSES, words))
-        same, total = sum(n for (one, other), n in rows.items() if one == other), rows.total()
+            measures.append(_discordant(f"class:{label}", shares, label, alpha / MOST_CLASSES, words))
+        same, total = sum(n for (one, other), n in shares.items() if one == other), sum(shares.values())
         return Comparison(
             kind="shadow",
             names=names,
@@ -243,6 +245,12 @@ class PairTally:
             agreement=_share(same, total, alpha)[0] if total else None,
             confusion={one: {other: rows[one, other] for other in labels if rows[one, other]} for one in labels},
         )
+
+
+def _divide(rows: Counter[_Key], into: dict[_Key, float]) -> None:
+    """Adds one request, divided among what its rows got."""
+    for key, count in rows.items():
+        into[key] = into.get(key, 0.0) + count / rows.total()
 
 
 def _labels(*seen: Mapping[str, float]) -> list[str]:
@@ -271,17 +279,18 @@ def _shares(
     return _measure(name, a, b, second - first, words)
 
 
-def _discordant(name: str, table: Counter[Any], value: object, alpha: float, words: tuple[str, str]) -> Measure:
+def _discordant(
+    name: str, table: Mapping[tuple[Any, Any], float], value: object, alpha: float, words: tuple[str, str]
+) -> Measure:
     """Two shares of the same trials: how often each side shows `value`, and which of them more often alone."""
-    total = table.total()
-    first = sum(n for (one, _), n in table.items() if one == value)
-    second = sum(n for (_, other), n in table.items() if other == value)
-    together = table[value, value]
-    (a, _), (b, _) = (_share(hits, total, alpha / 4) for hits in (first, second))
-    alone = first + second - 2 * together
-    apart = share_interval(alone, total, alpha / 4)
-    gained = share_interval(second - together, alone, alpha / 4)
-    return _measure(name, a, b, _surplus(apart, gained), words)
+    total = sum(table.values())
+    lost = sum(n for (one, other), n in table.items() if one == value != other)
+    gained = sum(n for (one, other), n in table.items() if one != value == other)
+    both = table.get((value, value), 0)
+    (a, _), (b, _) = (_share(hits + both, total, alpha / 4) for hits in (lost, gained))
+    apart = share_interval(lost + gained, total, alpha / 4)
+    part = share_interval(gained, lost + gained, alpha / 4)
+    return _measure(name, a, b, _surplus(apart, part), words)
 
 
 def _surplus(apart: Interval, gained: Interval) -> Interval:
