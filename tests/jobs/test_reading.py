@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,25 @@ def test_what_is_damaged_or_was_lost_is_counted(tmp_path: Path) -> None:
 
     assert len(list(reading.records())) == 2
     assert (reading.damaged, reading.lost) == (2, 3)
+
+
+def test_a_day_that_cannot_be_read_is_no_empty_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's records are an error, not the absence of records; a file with a day's name is neither."""
+    write(tmp_path, "3-0", record(0))
+    (tmp_path / "2026-03-02").write_text("a note")
+    assert len(list(Reading(tmp_path).records())) == 1
+
+    for name in ("listdir", "scandir"):
+        listed = getattr(os, name)
+
+        def closed(path: Any = ".", listed: Any = listed) -> Any:
+            if str(path).endswith("2026-03-01"):
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return listed(path)
+
+        monkeypatch.setattr(os, name, closed)
+    with pytest.raises(PermissionError):
+        list(Reading(tmp_path).records())
 
 
 def test_a_folder_that_is_not_there_has_no_records(tmp_path: Path) -> None:

@@ -36,10 +36,11 @@ class Reading:
     """Records that servers could not write."""
 
     def records(self) -> Iterator[Record]:
-        """Every record, oldest day first, about in the order of their times."""
+        """Every record, oldest day first, about in the order of their times. Raises OSError for what cannot be read."""
         for day, path in days(self.folder):
             if self.since is None or day >= self.since.astimezone(UTC).date():
-                files = [self._file(file) for file in sorted(path.glob(f"*{SUFFIX}"))]
+                inside = sorted(path.iterdir()) if path.is_dir() else []
+                files = [self._file(file) for file in inside if file.suffix == SUFFIX]
                 yield from heapq.merge(*files, key=lambda record: record.time)
 
     def _file(self, path: Path) -> Iterator[Record]:
