@@ -126,9 +126,9 @@ def _files(folder: Path) -> set[str]:
     "block", [b for d in documents() for b in blocks(d, "yaml")], ids=lambda b: f"{b.document}:{b.line}"
 )
 def test_yaml_blocks_are_what_they_say(block: Block, tmp_path: Path) -> None:
-    """A stack file in a document loads with this repository's endpoints; a project file is a project."""
+    """A stack file loads with this repository's endpoints, part of an endpoint on top of one; a project is one."""
     from hybridml.engine.project import load_project
-    from hybridml.spec import load
+    from hybridml.spec import EndpointSpec, load
 
     content = YAML(typ="safe").load(block.text)
     if "config" in content:
@@ -138,8 +138,13 @@ def test_yaml_blocks_are_what_they_say(block: Block, tmp_path: Path) -> None:
         (tmp_path / "Pulumi.yaml").write_text(block.text, encoding="utf-8")
         (tmp_path / "__main__.py").touch()
         assert load_project(tmp_path).name == content["name"]
-    else:
-        assert "apiVersion" in content, f"{block.document}:{block.line} is neither stack, project nor endpoint"
+    elif "apiVersion" not in content:
+        assert content.keys() <= EndpointSpec.model_fields.keys(), f"{block.document}:{block.line} is nothing known"
+        entry = {**content, "placement": {"primary": "laptop"}}
+        config = {"hybridml:environment": "local", "hybridml:profile": "local", "hybridml:endpoints": {"churn": entry}}
+        config["hybridml:targets"] = {"laptop": {"kind": "local"}}
+        YAML().dump({"config": config}, tmp_path / "Pulumi.document.yaml")
+        assert load(ROOT / "infra" / "endpoints", tmp_path / "Pulumi.document.yaml").endpoints
 
 
 @pytest.mark.parametrize(
