@@ -155,6 +155,18 @@ def test_a_huge_file_costs_nothing(tmp_path: Path) -> None:
         find(tmp_path / "model")
 
 
+def test_an_archive_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    """A few kilobytes that say they are gigabytes; what skops reads, it reads at once."""
+    with zipfile.ZipFile(tmp_path / "model", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", '{"__loader__": 1}')
+    content = (tmp_path / "model").read_bytes()
+    entry = content.index(b"PK\x01\x02")
+    (tmp_path / "model").write_bytes(content[: entry + 24] + (2 << 30).to_bytes(4, "little") + content[entry + 28 :])
+
+    with pytest.raises(NotAModel, match="unpacks to more than a hundred times its size"):
+        find(tmp_path / "model")
+
+
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     """A named pipe would never end."""
     os.mkfifo(tmp_path / "model")

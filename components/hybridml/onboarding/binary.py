@@ -14,6 +14,9 @@ _HEADER: Final = 100_000_000
 """Largest header of a safetensors file, in bytes (safetensors/src/tensor.rs, MAX_HEADER_SIZE)."""
 _NAMES: Final = 100_000
 """Files in an archive that no model comes near."""
+_UNPACKED: Final = 1 << 30
+_SWELLS: Final = 100
+"""Bytes that an archive may always unpack to, and how often its size it may be beyond them."""
 _GRAPH, _IR_VERSION, _OPSET = 7, 1, 8
 """Fields of ONNX's ModelProto (onnx/onnx.proto)."""
 _NEWEST_IR: Final = 64
@@ -27,6 +30,13 @@ def zip_names(path: Path) -> frozenset[str] | None:
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return None
     return frozenset(names[:_NAMES])
+
+
+def zip_swells(path: Path) -> bool:
+    """Whether an archive says that it unpacks to more than 1 GiB and a hundred times its size."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    return size > max(_UNPACKED, _SWELLS * path.stat().st_size)
 
 
 def zip_head(path: Path, name: str) -> bytes:

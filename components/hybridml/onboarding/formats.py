@@ -118,6 +118,8 @@ def _zip(path: Path) -> Found:
     names = binary.zip_names(path)
     if names is None:
         raise NotAModel("is an archive that is cut short or damaged")
+    if binary.zip_swells(path):
+        raise NotAModel("is an archive that unpacks to more than a hundred times its size")
     if "schema.json" in names and b'"__loader__"' in binary.zip_head(path, "schema.json"):
         return Found(kind=Kind.SKOPS, path=path)
     tops = {name.partition("/")[2] for name in names}

@@ -10,7 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from hybridml.errors import ConfigurationError, HybridMLError, Problem
+from hybridml.errors import ConfigurationError, Problem
+from hybridml.onboarding.stage import unwritable
 
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LONGEST: Final = 40
@@ -80,13 +81,11 @@ def write(folder: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
     problems = list(_in_the_way(folder, texts))
     if problems:
         raise ConfigurationError(problems)
-    try:
-        for path in missing:
+    for path in missing:
+        try:
             _create(folder / path, texts[path])
-    except OSError as error:
-        raise HybridMLError(
-            f"{error.filename or folder} cannot be written: {error.strerror}. Make room for it and run again."
-        ) from error
+        except OSError as error:
+            raise unwritable(error, folder / path) from error
     return tuple(missing)
 
 

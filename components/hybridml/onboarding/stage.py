@@ -114,9 +114,10 @@ def outside(root: Path, paths: list[str]) -> None:
         raise ConfigurationError(problems)
 
 
-def unwritable(error: OSError) -> HybridMLError:
-    """What is said of a project that cannot be written to."""
+def unwritable(error: OSError, path: Path | None = None) -> HybridMLError:
+    """What is said of a file, the one of the error unless another is named, that cannot be written."""
     reason = error.strerror or str(error)
     return HybridMLError(
-        f"{error.filename or 'The project'} cannot be written: {reason}. Make room for it and run again."
+        f"{path or error.filename or 'The project'} cannot be written: {reason}. "
+        "Make room for it, or make it writable, and run again."
     )
