@@ -77,6 +77,23 @@ def test_only_replicas_that_answer_get_requests(plan_of: PlanOf) -> None:
         assert cluster["common_lb_config"]["healthy_panic_threshold"] == {"value": 0}
 
 
+@pytest.mark.parametrize(("scaling", "unasked"), [({"min": 2, "max": 4}, 2), (OFFICE["scaling"], 0)])
+def test_who_never_has_a_pause_is_not_asked_first(plan_of: PlanOf, scaling: dict[str, Any], unasked: int) -> None:
+    """Servers that always run get requests from the beginning; where there are none, pauses are looked at less often.
+
+    Otherwise Envoy would use a cluster before a slow server has answered.
+    """
+    planned = plan_of(CHURN | {"scaling": scaling})
+    for cluster in json.loads(planned.one("churn-proxy-config").inputs["envoy"]["clusters"]):
+        servers = [each["endpoint"] for each in cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]]
+        flagged = [each.get("health_check_config") == {"disable_active_health_check": True} for each in servers]
+        assert flagged == [True] * unasked + [False] * (len(servers) - unasked)
+        (check,) = cluster["health_checks"]
+        for again in ("unhealthy_interval", "no_traffic_interval"):
+            seconds = [float(check[name].rstrip("s")) for name in (again, "timeout")]
+            assert unasked or seconds[0] > seconds[1]
+
+
 def test_the_scaler_is_there_before_traffic_moves(plan_of: PlanOf) -> None:
     """It comes after the servers and before the proxy's clusters and routes."""
     planned = plan_of(OFFICE)

@@ -81,6 +81,7 @@ class Endpoint:
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
     monkeypatch.setattr(scaling, "STABLE_SECONDS", 1.5)
     monkeypatch.setattr(scaling, "RATE_SECONDS", 1.0)
+    monkeypatch.setitem(vars(sys.modules[Upstream.__module__]), "HEALTH_PATIENCE_SECONDS", 1)
     with tempfile.TemporaryDirectory(prefix="hybridml-scaling-") as folder:
         stage = Stage(directory=Path(folder), servers=ModelServers(Path(folder)))
         stage.write_bootstrap()
@@ -158,6 +159,33 @@ def test_traffic_moves_to_replicas_that_are_known_to_be_healthy(endpoint: Endpoi
     assert Counter(body for _, _, body, _ in answers).keys() == {"r0", "r9"}
 
 
+def test_slow_servers_are_not_forgotten_for_those_that_have_a_pause() -> None:
+    """Neither a cluster that grows nor a new one is used before a server that takes its time has answered.
+
+    Envoy waits for as many answers as there are servers, and those that have a pause answer more than once.
+    """
+
+    def upstream(version: str, *others: str) -> Upstream:
+        return Upstream(version=version, sockets=("slow", *others), scaled=True)
+
+    with tempfile.TemporaryDirectory(prefix="hybridml-swap-") as folder:
+        stage = Stage(directory=Path(folder), servers=ModelServers(Path(folder)))
+        stage.write_bootstrap()
+        stage.servers.delay[stage.servers.start("slow")] = 1.3 * HEALTH_SECONDS
+        stage.configure(Traffic(weights={"3": 100}, groups=(GROUP,)), [upstream("3")])
+        files = EnvoyFiles(folder=stage.directory, admin=stage.directory / "admin.sock", timeout=15)
+        with stage.running():
+            eventually(lambda: stage.stat("cluster.version-3.membership_healthy") == 1)
+            url, header = f"http://127.0.0.1:{stage.port}/invocations", stage.signer.header()
+            with callers(url, header, ["{}"], each_second=50) as answers:
+                for changed in (upstream("3", "a", "b", "c"), upstream("4", "d", "e", "f")):
+                    to_it = routes(Traffic(weights={changed.version: 100}, groups=(GROUP,)))
+                    files.move(Configuration(clusters=clusters([changed]), routes=to_it))
+                    time.sleep(1.5 * HEALTH_SECONDS)
+
+    assert tally(answers).keys() == {200}, tally(answers)
+
+
 @pytest.mark.promise("scaling.max", "scaling.schedules", target="local", by="traffic")
 def test_replicas_follow_load_and_time_without_a_lost_request(endpoint: Endpoint) -> None:
     """Out under load, in afterwards, out by a schedule, off at night (503), back in the morning, in under full load."""
@@ -168,7 +196,7 @@ def test_replicas_follow_load_and_time_without_a_lost_request(endpoint: Endpoint
         url, header = f"http://127.0.0.1:{endpoint.stage.port}/invocations", endpoint.stage.signer.header()
         with callers(url, header, ["{}"], each_second=50) as busy:
             out = eventually(lambda: endpoint.serving() == MOST)
-            time.sleep(1.0)
+            eventually(lambda: len({body for _, _, body, _ in busy}) == MOST)
         with callers(url, header, ["{}"], each_second=8) as calm:
             came = eventually(lambda: endpoint.serving() == 1)
             eventually(lambda: endpoint.phases() == ["running", "paused", "paused"])

@@ -36,6 +36,8 @@ class Upstream:
     """Name of the version's bytes, after which its clusters are called; the version itself when empty."""
     scaled: bool = False
     """Some of these servers may have a pause: only those that answer `HEALTH_PATH` with 200 get requests."""
+    always: int = 0
+    """How many of the first servers never have a pause: they get requests without being asked."""
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -77,26 +79,32 @@ def _cluster(name: str, upstream: Upstream) -> Message:
         connect_timeout=f"{CONNECT_SECONDS}s",
         load_assignment={
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [_server(socket) for socket in upstream.sockets]}],
+            "endpoints": [{"lb_endpoints": _servers(upstream)}],
         },
         typed_extension_protocol_options={_HTTP_OPTIONS: _protocol()},
         circuit_breakers={"thresholds": [_limits(len(upstream.sockets))]},
         outlier_detection=_outliers(),
-        **(_only_the_healthy() if upstream.scaled else {}),
+        **(_only_the_healthy(upstream.always) if upstream.scaled else {}),
     )
 
 
-def _only_the_healthy() -> Message:
+def _only_the_healthy(always: int) -> Message:
     """A server is in after one good answer, and out after one bad answer or three that did not come.
 
     Where nobody is healthy nobody is asked: Envoy would otherwise send requests to those who have a pause.
+    A cluster that is new, or changed, is used once as many answers have come as it has servers, whoever they came from.
+    One that has a pause fails at once: asked again too soon, it would be counted twice, and the cluster used before
+    those that are slow have answered. Where somebody never has a pause, that does no harm.
     """
     often = f"{HEALTH_SECONDS}s"
+    again = often if always else f"{HEALTH_PATIENCE_SECONDS + HEALTH_SECONDS}s"
     check = {
         "http_health_check": {"path": HEALTH_PATH},
         "interval": often,
-        "no_traffic_interval": often,
+        "unhealthy_interval": again,
         "unhealthy_edge_interval": often,
+        "no_traffic_interval": again,
+        "no_traffic_healthy_interval": often,
         "timeout": f"{HEALTH_PATIENCE_SECONDS}s",
         "healthy_threshold": 1,
         "unhealthy_threshold": 3,
@@ -104,8 +112,14 @@ def _only_the_healthy() -> Message:
     return {"health_checks": [check], "common_lb_config": {"healthy_panic_threshold": {"value": 0}}}
 
 
-def _server(socket: str) -> Message:
-    return {"endpoint": {"address": {"pipe": {"path": socket}}}}
+def _servers(upstream: Upstream) -> list[Message]:
+    trusted = upstream.always if upstream.scaled else 0
+    return [_server(socket, trusted=position < trusted) for position, socket in enumerate(upstream.sockets)]
+
+
+def _server(socket: str, *, trusted: bool) -> Message:
+    unasked = {"health_check_config": {"disable_active_health_check": True}} if trusted else {}
+    return {"endpoint": {"address": {"pipe": {"path": socket}}, **unasked}}
 
 
 def _protocol() -> Message:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from hybridml.proxy import (
 )
 from hybridml.rollout.plan import RolloutPlan
 from hybridml.targets.local import processes
+from hybridml.targets.local.scaling import always
 
 if TYPE_CHECKING:
     from hybridml.spec import EndpointSpec
@@ -188,14 +189,14 @@ def traffic(spec: EndpointSpec, revisions: Mapping[str, str]) -> Traffic:
 
 def upstreams(spec: EndpointSpec, sockets: Mapping[str, Sequence[str]], revisions: Mapping[str, str]) -> list[Upstream]:
     """Clusters for each version that has servers, and one more for the shadow."""
-    scaled = spec.scaling.varies
+    scaled, first = spec.scaling.varies, always(spec.scaling)
     serving = [
-        Upstream(version=version, sockets=tuple(sockets[version]), revision=revisions[version], scaled=scaled)
+        Upstream(
+            version=version, sockets=tuple(sockets[version]), revision=revisions[version], scaled=scaled, always=first
+        )
         for version in sorted(sockets)
     ]
     if (shadow := spec.traffic.shadow) is None:
         return serving
-    copied = sockets[shadow.version]
-    named_so = revisions[shadow.version]
-    copies = Upstream(version=shadow.version, sockets=tuple(copied), shadow=True, revision=named_so, scaled=scaled)
-    return [*serving, copies]
+    (shown,) = (each for each in serving if each.version == shadow.version)
+    return [*serving, replace(shown, shadow=True)]
