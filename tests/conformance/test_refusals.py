@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hybridml.spec import EndpointSpec
 from hybridml.spec.stack import StackSpec
 from hybridml.targets.base import KINDS, Promise, Refusal, find
+from ruamel.yaml import YAML
 from targets.planned import SPEC, TARGETS, merged
 
 ALONE = {"champion": {"weight": 100}, "challenger": None}
@@ -73,6 +75,28 @@ def test_what_is_not_kept_is_refused_by_name(kind: str, promise: Promise) -> Non
     assert [each for each in said if _names(each[0], path) and each[1:] == (f"{kind} {answer.reason}", answer.fix)], (
         problems
     )
+
+
+WRITTEN = re.compile(r"([a-z_.]+): (null|[{].*[}])")
+WAYS_OUT = [
+    (kind, promise, way)
+    for kind, promise in REFUSED
+    if (way := WRITTEN.search(getattr(find(kind).promises[promise], "fix", "")))
+]
+
+
+@pytest.mark.parametrize(("kind", "promise", "way"), WAYS_OUT, ids=lambda it: it[0] if isinstance(it, re.Match) else it)
+def test_a_way_out_that_is_written_out_is_one(kind: str, promise: Promise, way: re.Match[str]) -> None:
+    """Who writes it into the stack's file, word by word, is refused that promise no more."""
+    change = YAML(typ="safe").load(way[2])
+    for name in reversed(way[1].split(".")):
+        change = {name: change}
+    gates = {"abort_on": {"error_rate": 0.02}} if promise.value.startswith("rollout.strategy") else {}
+    asked = merged(merged(merged(SPEC, ASKING[promise]), {"rollout": gates}), change)
+
+    problems = find(kind).refusals("churn", EndpointSpec.from_mapping("churn", asked), _target(kind))
+
+    assert promise.value.partition("=")[0] not in {problem.path.removeprefix("churn.") for problem in problems}
 
 
 def _names(said: str, asked: str) -> bool:

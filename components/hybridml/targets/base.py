@@ -56,6 +56,10 @@ class Promise(StrEnum):
     SIGNATURE = "versions.artifact.signature"
 
 
+ALL_AT_ONCE = "set rollout: {strategy: all-at-once, steps: null, abort_on: null} for this stack"
+"""What to do where a target moves traffic otherwise than asked for; whatever else `rollout` says, it holds."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why a target cannot keep a promise, and the way out."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hybridml.targets.aws.machines import machine
-from hybridml.targets.base import Refusal
+from hybridml.targets.base import ALL_AT_ONCE, Refusal
 
 if TYPE_CHECKING:
     from hybridml.spec import AwsTarget, EndpointSpec
@@ -85,7 +85,7 @@ def deployment_refusals(spec: EndpointSpec, target: AwsTarget) -> Iterator[tuple
             "rollout.strategy",
             Refusal(
                 f"falls back to all at once without rollback on {instance}, without a word",
-                "choose an inf2 instance, or set rollout.strategy: all-at-once",
+                f"choose an inf2 instance, or {ALL_AT_ONCE}",
             ),
         )
     if spec.rollout.steps:

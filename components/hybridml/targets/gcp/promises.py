@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hybridml.errors import Problem
 from hybridml.targets.asks import refusal, refuse, serving_image
-from hybridml.targets.base import KEEPS, Keeps, Promise, Refusal
+from hybridml.targets.base import ALL_AT_ONCE, KEEPS, Keeps, Promise, Refusal
 from hybridml.targets.gcp.machines import GIB, accelerator, machine, takes
 
 if TYPE_CHECKING:
@@ -18,9 +18,10 @@ _MONITOR = Refusal(
     "runs no monitors in this release", "leave it out for this stack and run the check on the captured requests"
 )
 _ROUTER = "put a router in front, or place the endpoint on kubernetes"
+_BY_HAND = f"{ALL_AT_ONCE} and shift the weights yourself"
 _STEPS = Refusal(
     "moves no traffic step by step and rolls nothing back by itself",
-    "set rollout.strategy: all-at-once for this stack and shift the weights yourself",
+    _BY_HAND,
 )
 
 PROMISES: Mapping[Promise, Keeps | Refusal] = {
@@ -50,7 +51,7 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.ROLLOUT_LINEAR: _STEPS,
     Promise.ROLLOUT_BLUE_GREEN: Refusal(
         "rolls nothing back by itself",
-        "set rollout.strategy: all-at-once for this stack and shift the weights yourself",
+        _BY_HAND,
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
     Promise.ROLLOUT_GATES: Refusal(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from hybridml.errors import Problem
 from hybridml.targets.asks import refusal, refuse, serving_image
-from hybridml.targets.base import KEEPS, Keeps, Promise, Refusal
+from hybridml.targets.base import ALL_AT_ONCE, KEEPS, Keeps, Promise, Refusal
 from hybridml.targets.kubernetes.artifacts import is_claim, is_registry, is_remote
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ _REALTIME = Refusal(
 _MONITOR = Refusal("runs no monitors in this release", "leave it out for this stack")
 _CUSTOM = "use runtime.kind: custom with the image, its port and its routes"
 
+_BY_HAND = f"{ALL_AT_ONCE} and shift the weights yourself"
 _STEPS = Refusal(
     "moves no traffic step by step in this release",
-    "set rollout: {strategy: all-at-once, steps: null} for this stack and shift the weights yourself",
+    _BY_HAND,
 )
 
 PROMISES: Mapping[Promise, Keeps | Refusal] = {
@@ -53,7 +54,7 @@ PROMISES: Mapping[Promise, Keeps | Refusal] = {
     Promise.ROLLOUT_LINEAR: _STEPS,
     Promise.ROLLOUT_BLUE_GREEN: Refusal(
         "keeps no old version to go back to in this release",
-        "set rollout: {strategy: all-at-once, abort_on: null} for this stack and shift the weights yourself",
+        _BY_HAND,
     ),
     Promise.ROLLOUT_ALL_AT_ONCE: KEEPS,
     Promise.ROLLOUT_GATES: Refusal(

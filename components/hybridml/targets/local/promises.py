@@ -53,7 +53,7 @@ PROMISES: Promises = {
     Promise.MODEL_QUALITY: _MONITORED,
     Promise.BIAS: _MONITORED,
     Promise.EXPLAINABILITY: _MONITORED,
-    Promise.SLO_ALARMS: Refusal("raises no alarms", "leave the service levels out in this stack: `slo: {}`"),
+    Promise.SLO_ALARMS: Refusal("raises no alarms", "leave the service levels out in this stack: `slo: null`"),
     Promise.INVOKERS: KEEPS,
     Promise.SIGNATURE: KEEPS,
 }
