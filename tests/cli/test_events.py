@@ -170,6 +170,20 @@ def test_a_reader_that_goes_away_stops_no_run(notes: Path) -> None:
     subprocess.run([argv[0], "destroy", "--yes"], cwd=notes, check=True, capture_output=True)
 
 
+def test_events_that_nobody_can_write_are_said(notes: Path) -> None:
+    """On a full disk the run goes on and fails at its end; on a closed stdout it does not begin."""
+    command = f"{Path(sys.executable).with_name('hybridml')} up --yes --json"
+    full, closed = (
+        subprocess.run(["bash", "-c", f"{command} {to}"], cwd=notes, capture_output=True, text=True, check=False)
+        for to in (">/dev/full", ">&-")
+    )
+
+    assert (full.returncode, closed.returncode) == (1, 1)
+    assert full.stderr.endswith("The events cannot be written to stdout: No space left on device\n")
+    assert closed.stderr == "The events cannot be written to stdout: it is closed; nothing was begun\n"
+    assert (notes / "out" / "note.txt").read_text(encoding="utf-8") == "hello"
+
+
 def test_two_results_are_refused(start: Run, notes: Path) -> None:
     """`--json` and `--format json` contradict each other."""
     ran = start("up", "--yes", "--json", "--format", "json", cwd=notes)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from hybridml.cli import deploy, plan, progress
+from hybridml.engine import apply
 from hybridml.engine.apply import RefreshResult
+from hybridml.engine.apply_events import Drifted, Progress
 from hybridml.engine.drift import Difference, Drift
 from hybridml.engine.selection import EVERYTHING, Targets
+from hybridml.errors import ResourceError
 
 from .conftest import Run
 
@@ -63,6 +66,30 @@ def test_drift_is_shown_and_recorded(run: Run, notes: Path) -> None:
     assert unchanged == before
     assert (again.out, again.err) == ("", "1 as recorded\n")
     assert (notes / "out" / "first.txt").read_text() == "hello"
+
+
+def test_drift_is_told_though_something_cannot_be_read(run: Run, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is recorded, so nobody would see it again."""
+
+    def refresh(*_: object, progress: Progress, **__: object) -> None:
+        progress(Drifted(drift=Drift(urn=f"{URN}first", gone=True)))
+        raise ResourceError("second: Read failed")
+
+    monkeypatch.setattr(apply, "refresh", refresh)
+    ran = run("refresh", "--yes", "--project", notes)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "drift: first (HostFile) is gone\nsecond: Read failed\n"
+
+
+def test_any_change_counts_where_none_is_expected(run: Run, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that is no property, as when something does not work any more."""
+    changed = RefreshResult(changes={"update": 1, "same": 1}, drift=(), found={})
+    monkeypatch.setattr(apply, "refresh", lambda *_, **__: changed)
+
+    codes = [run("refresh", "--yes", *more, "--project", notes).code for more in ([], ["--expect-no-changes"])]
+
+    assert codes == [0, 4]
 
 
 def test_only_the_target_is_touched(run: Run, notes: Path) -> None:

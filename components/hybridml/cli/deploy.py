@@ -103,12 +103,13 @@ def _refresh(run: _Run, *, preview_only: bool, expect_no_changes: bool) -> int:
         run.ask("refresh", "Record what is there?")
     from hybridml.engine import apply
 
-    with run.shown() as listener:
+    told: list[Drift] = []
+    with run.shown() as listener, _told_if_it_fails(told):
         found = apply.refresh(
             run.here.project,
             run.stack,
             state_dir=run.folder,
-            progress=listener if run.events else progress.but_drift(listener),
+            progress=listener if run.events else progress.but_drift(listener, told.append),
             targets=asked.targets,
             record=not preview_only,
         )
@@ -120,7 +121,18 @@ def _refresh(run: _Run, *, preview_only: bool, expect_no_changes: bool) -> int:
     else:
         output.write("".join(f"{progress.drift_text(each)}\n" for each in found.drift))
     output.say(_counted(found.changes, _FOUND))
-    return DRIFTED if found.drift and expect_no_changes else 0
+    return DRIFTED if expect_no_changes and (found.changes.get("update") or found.changes.get("delete")) else 0
+
+
+@contextmanager
+def _told_if_it_fails(drift: list[Drift]) -> Iterator[None]:
+    """What was found, and may be recorded, is told also where the rest could not be read."""
+    try:
+        yield
+    except HybridMLError:
+        for each in drift:
+            output.say(progress.drift_text(each))
+        raise
 
 
 def destroy(asked: Asked) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -46,9 +46,9 @@ def shown() -> Iterator[Progress]:
         yield board.listen
 
 
-def but_drift(listener: Progress) -> Progress:
-    """`listener` without drift, where that is the result and told as such."""
-    return lambda event: None if isinstance(event, Drifted) else listener(event)
+def but_drift(listener: Progress, keep: Callable[[Drift], None]) -> Progress:
+    """`listener` without drift, which `keep` gets: there it is the result, and told as such."""
+    return lambda event: keep(event.drift) if isinstance(event, Drifted) else listener(event)
 
 
 def line(event: Event) -> str:

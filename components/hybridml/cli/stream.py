@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
+import typer
+
 from hybridml.engine.event_stream import EventStream, Result
 from hybridml.errors import HybridMLError, Interrupted
 
@@ -27,6 +29,8 @@ class Stream:
     def __init__(self, *, reading: bool) -> None:
         self._events = EventStream(self._write, now=time.time, reading=reading)
         self._out = _own_stdout()
+        self._lost: OSError | None = None
+        """Why events could not be written; a reader that went away wants none."""
         self._over = False
         self.result: Result = "succeeded"
         """How the run is taken to end when nothing is raised."""
@@ -58,8 +62,12 @@ class Stream:
         if not self._over:
             self._events.end(result, message)
         with suppress(OSError):
-            if self._out is not None:
-                self._out.close()
+            self._out.close()
+
+    def check(self) -> None:
+        """Errors: `HybridMLError` when events were lost, to a full disk say."""
+        if self._lost is not None:
+            raise _unwritable(self._lost.strerror or str(self._lost))
 
     def _copy(self, descriptor: int) -> None:
         with os.fdopen(descriptor, encoding="utf-8", errors="replace") as lines:
@@ -74,21 +82,29 @@ class Stream:
             self._write(event)
 
     def _write(self, event: Mapping[str, Any]) -> None:
-        if self._out is None:
-            return
         try:
             self._out.write(json.dumps(event, ensure_ascii=False, separators=(",", ":"), default=str) + "\n")
             self._out.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+        except OSError as error:
+            self._lost = None if isinstance(error, BrokenPipeError) else error
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._out.fileno())
+            os.close(nowhere)
 
 
-def _own_stdout() -> IO[str] | None:
-    """Stdout through a descriptor of its own: while a program runs, what it prints to stdout goes elsewhere."""
+def _own_stdout() -> IO[str]:
+    """Stdout through a descriptor of its own: while a program runs, what it prints to stdout goes elsewhere.
+
+    What UTF-8 cannot say is written as JSON says it. Errors: `HybridMLError` when stdout is closed.
+    """
     if sys.stdout is None:
-        return None
+        raise _unwritable("it is closed; nothing was begun")
     sys.stdout.flush()
-    return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    return os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="backslashreplace")
+
+
+def _unwritable(why: str) -> HybridMLError:
+    return HybridMLError(f"The events cannot be written to stdout: {why}")
 
 
 @contextmanager
@@ -100,7 +116,7 @@ def opened(wanted: bool, *, reading: bool = False) -> Iterator[Stream | None]:
     stream = Stream(reading=reading)
     try:
         yield stream
-    except (Interrupted, KeyboardInterrupt) as error:
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
         stream.end("interrupted", str(error) or "The run was interrupted.")
         raise
     except HybridMLError as error:
@@ -110,3 +126,4 @@ def opened(wanted: bool, *, reading: bool = False) -> Iterator[Stream | None]:
         stream.end("failed", f"The run ended in a way that hybridml does not know: {type(error).__name__}")
         raise
     stream.end(stream.result)
+    stream.check()

@@ -65,10 +65,13 @@ class Gate:
 
 
 @contextmanager
-def interruptible(gate: Gate, announce: Callable[[str], None], cancel: Callable[[], None]) -> Iterator[None]:
+def interruptible(
+    gate: Gate, announce: Callable[[str], None], cancel: Callable[[], None], kill: Callable[[], None]
+) -> Iterator[None]:
     """Let the first SIGINT or SIGTERM end the run in order, and the second end it at once.
 
     In order: nothing new begins, `cancel` asks the plugins to stop waiting, what is under way ends and is recorded.
+    At once: `kill` ends the plugins, so that no answer is waited for any more; what they were asked stays pending.
     Signals reach the main thread alone; anywhere else this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -80,9 +83,15 @@ def interruptible(gate: Gate, announce: Callable[[str], None], cancel: Callable[
         announce("Interrupted: ending what is under way; once more ends it at once")
         cancel()
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end_at_once(number: int, frame: FrameType | None) -> None:
         for each, handler in before.items():
             signal.signal(each, handler)
+        kill()
+        signal.raise_signal(number)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, end_at_once)
         gate.close(Interrupted("The run was interrupted. What was under way has ended and is recorded; `up` goes on."))
         threading.Thread(target=tell).start()
 

@@ -55,7 +55,7 @@ class Run:
 
     def interruptible(self) -> contextlib.AbstractContextManager[None]:
         """Let a signal end the run in order."""
-        return interruptible(self.gate, self.journalist.note, self.plugins.cancel)
+        return interruptible(self.gate, self.journalist.note, self.plugins.cancel, self.plugins.kill)
 
     def tell_waiting(self, severity: str, message: str) -> None:
         """Of what planning says, tell that it takes long; the program says the rest again when it is applied."""

@@ -112,6 +112,8 @@ class Steps:
         outputs = secret_as(hidden(made.outputs, known), known.outputs)
         found = replace(known, id=made.id, outputs=outputs, inputs=inputs, init_errors=errors)
         changed = drifted((known.inputs, known.outputs), (inputs, outputs))
+        if made.id != known.id and not any(each.path == "id" for each in changed):
+            changed = (Difference(path="id", before=known.id, after=made.id), *changed)
         if changed:
             correction = self._correction(found, known.inputs) if judged else ""
             self.journalist.drifted(Drift(urn=known.urn, properties=changed, correction=correction))

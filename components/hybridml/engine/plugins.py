@@ -144,6 +144,10 @@ class Plugin:
         self.provider = provider
         return provider
 
+    def kill(self) -> None:
+        """End the process at once: whatever it was asked stays unanswered."""
+        self._process.kill()
+
     def stop(self) -> None:
         """End the process; at once when it does not end when asked."""
         if self._channel is not None:
@@ -236,6 +240,11 @@ class Plugins:
         for plugin in list(self._running.values()):
             if plugin.provider is not None:
                 plugin.provider.cancel()
+
+    def kill(self) -> None:
+        """End every plugin at once, whatever it does."""
+        for plugin in list(self._running.values()):
+            plugin.kill()
 
     def close(self) -> None:
         """End every plugin."""

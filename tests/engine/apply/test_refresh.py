@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -149,6 +153,45 @@ def test_what_does_not_work_is_recorded_as_such(sandbox: Sandbox) -> None:
     sandbox.refresh()
 
     assert sandbox.resource("ill")["initErrors"] == ["never healthy"]
+
+
+def test_a_second_signal_waits_for_no_answer(sandbox: Sandbox) -> None:
+    """A provider that never answers keeps nobody: the first signal lets it, the second ends it, nothing is recorded."""
+    sandbox.up(**stack(sandbox), ill=asked("Fault", {}))
+    (sandbox.root / "note.txt").write_text("by hand")
+    _poison(sandbox, "ill", {"slow": 600})
+    quick = "from hybridml.engine import secrets; secrets.ITERATIONS = 1; from hybridml.cli.app import app; app()"
+    argv = [sys.executable, "-c", quick, "refresh", "--yes"]
+    running = subprocess.Popen(argv, cwd=sandbox.root, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    try:
+        _until(running.stderr, "waiting for ill")
+        running.send_signal(signal.SIGINT)
+        _until(running.stderr, "once more ends it at once")
+        running.send_signal(signal.SIGINT)
+        code = running.wait(30)
+    finally:
+        running.kill()
+        running.wait()
+        running.stderr.close()
+
+    assert code == 130
+    assert sandbox.resource("note")["inputs"]["content"] == "one"
+
+
+def _until(lines: Iterable[str], said: str) -> None:
+    assert any(said in line for line in lines), said
+
+
+def test_another_id_is_drift(sandbox: Sandbox) -> None:
+    """What a provider finds under another id is told and recorded."""
+    sandbox.up(note=asked("File", {"path": "note.txt", "content": "one"}))
+    _poison(sandbox, "note", {"path": "note.txt", "content": "one", "renamed": "moved"})
+
+    found = sandbox.refresh()
+
+    assert Difference(path="id", before="note.txt", after="moved") in found.drift[0].properties
+    assert sandbox.resource("note")["id"] == "moved"
 
 
 def _poison(sandbox: Sandbox, name: str, inputs: dict[str, Any]) -> None:

@@ -220,7 +220,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         inputs, outputs = found
         outputs["greeting"] = self.greeting
-        return provider_pb2.ReadResponse(id=request.id, inputs=write(inputs), properties=write(outputs))
+        id_ = plain(inputs).get("renamed", request.id)
+        return provider_pb2.ReadResponse(id=id_, inputs=write(inputs), properties=write(outputs))
 
     def Update(self, request, context):
         inputs = read(request.news)
