@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hybridml.jobs import recurring
 from hybridml.jobs.recurring import moments, predict, wait
+from hybridml.provider.supervisor import start_time
 
 
 class Clock:
@@ -65,6 +67,22 @@ def test_a_run_that_fails_is_said_and_the_next_comes(tmp_path: Path, capfd: pyte
 
     assert said == "failed with status 1"
     assert "no file matches" in capfd.readouterr().err
+
+
+def test_a_run_that_takes_too_long_takes_its_workers_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the program nor what it started is left after its time."""
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/worker\nwait\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(recurring.sys, "executable", str(program))
+
+    assert predict([], timeout=0.5) == "did not end within 0.5 s and was stopped"
+
+    worker = int((tmp_path / "worker").read_text())
+    deadline = time.monotonic() + 5
+    while start_time(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_the_command_runs_at_each_moment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import grpc
 import pytest
 from hybridml.errors import ResourceError
 from hybridml.provider import processes
+from hybridml.provider.resources import host_job
 from hybridml.provider.resources.host_job import HostJob, HostJobInputs
 from hybridml.provider.wire import Secret
 
@@ -213,6 +214,25 @@ def test_a_job_that_is_killed_from_outside_fails(job: HostJob, run: Path) -> Non
     run.mkdir()
     with pytest.raises(ResourceError, match="was killed by SIGKILL"):
         job.create(inputs(run, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+
+
+def test_a_program_that_was_killed_is_not_started_again(job: HostJob, run: Path) -> None:
+    """Not even when whoever waits is slow to see it: a program may be dear, or half done."""
+    run.mkdir()
+    with pytest.raises(ResourceError, match="was killed from outside"):
+        job.create(inputs(run, f"{COUNTING}; import os, signal; os.kill(os.getppid(), signal.SIGKILL)"))
+
+    assert runs(run) == 1
+    assert host_job._KILLED_IS_SEEN_WITHIN > 100 * host_job._POLL
+
+
+def test_a_job_whose_folder_is_gone_leaves_no_process(job: HostJob, run: Path) -> None:
+    """Nobody could find its supervisor any more, so that one ends by itself."""
+    run.mkdir()
+    with pytest.raises(ResourceError):
+        job.create(inputs(run, "import shutil; shutil.rmtree('it-0')", timeout="1s"))
+
+    eventually(lambda: mentioning(str(run)) == [])
 
 
 def test_two_runs_do_not_run_the_same_job_at_once(job: HostJob, run: Path) -> None:

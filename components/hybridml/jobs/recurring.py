@@ -7,6 +7,8 @@ one run only; two runs never overlap: a moment that passes during a run, or whil
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -33,12 +35,15 @@ def wait(moment: datetime, now: Callable[[], datetime], sleep: Callable[[float],
 
 
 def predict(arguments: Sequence[str], timeout: float) -> str:
-    """Run one batch prediction to its end; how it ended, in words."""
-    try:
-        done = subprocess.run([sys.executable, "-m", "hybridml.jobs.batch", *arguments], check=False, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return f"did not end within {timeout:g} s and was stopped"
-    return "ended well" if done.returncode == 0 else f"failed with status {done.returncode}"
+    """Run one batch prediction to its end; how it ended, in words. One that is stopped takes its workers along."""
+    argv = [sys.executable, "-m", "hybridml.jobs.batch", *arguments]
+    with subprocess.Popen(argv, process_group=0) as running:
+        try:
+            status = running.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            return f"did not end within {timeout:g} s and was stopped"
+    return "ended well" if status == 0 else f"failed with status {status}"
 
 
 def _now() -> datetime:

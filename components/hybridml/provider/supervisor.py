@@ -190,7 +190,7 @@ class Supervisor:
         self._pauses_at: float | None = None
 
     def run(self) -> None:
-        """Supervise until SIGTERM or SIGINT; nothing is left afterwards."""
+        """Supervise until SIGTERM or SIGINT, or until nobody could find the child: its folder is gone."""
         signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -232,8 +232,9 @@ class Supervisor:
         self._delay = min(self._delay * 2, self._task.longest_delay)
 
     def _finished(self, child: subprocess.Popen[bytes] | None) -> bool:
-        """Whether a task that runs once has done its work; nothing is started again then."""
-        self._stopping = self._task.once and child is not None and self._last_status == 0
+        """Whether a task that runs once has done its work, or nobody could find the next child: its folder is gone."""
+        done = self._task.once and child is not None and self._last_status == 0
+        self._stopping = done or not self._folder.exists()
         return self._stopping
 
     def _start(self) -> subprocess.Popen[bytes] | None:

@@ -26,6 +26,8 @@ from hybridml.provider.supervisor import Task
 from hybridml.provider.unknown import same
 
 _APPEARS_WITHIN = 10.0
+_KILLED_IS_SEEN_WITHIN = 10.0
+"""Seconds before a supervisor would start the program again that was killed; whoever waits has given up by then."""
 _NAME_BYTES = 32
 _POLL = 0.05
 _DURATION: dict[str, Any] = {"pattern": durations.PATTERN, "like": durations.LIKE}
@@ -175,6 +177,7 @@ def _launch(folder: Path, inputs: HostJobInputs) -> None:
         grace=durations.seconds(inputs.stop_grace),
         log_bytes=inputs.log_bytes,
         log_files=1,
+        first_delay=_KILLED_IS_SEEN_WITHIN,
         once=True,
     )
     processes.launch(folder, task)
