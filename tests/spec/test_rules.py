@@ -192,6 +192,22 @@ def test_on_premises_data_may_live_on_an_own_cluster(files: Files) -> None:
     assert files.load()
 
 
+def test_two_batches_do_not_write_to_one_folder(files: Files) -> None:
+    """However the folder is spelled: each would show the other's newest result as its own."""
+    batch = "mode: batch\nbatch: {input: data/*.csv, output: results}\n"
+    plain = (files.endpoints / "iris.yaml").read_text()
+    iris = "".join(line for line in plain.splitlines(keepends=True) if "challenger" not in line)
+    iris = iris.replace(", weight: 90", "") + batch
+    files.write("infra/endpoints/iris.yaml", iris)
+    files.write("infra/endpoints/two.yaml", iris.replace("output: results", "output: ./results/"))
+    files.change("stacks/Pulumi.any.yaml", "primary: here}}", "primary: here}}\n    two: {placement: {primary: here}}")
+
+    (problem,) = files.problems()
+    assert problem.startswith(
+        "stacks/Pulumi.any.yaml:8 config.hybridml:endpoints.two: batch.output ./results/ is already that of iris"
+    )
+
+
 def test_an_overflow_to_a_cloud_counts_too(files: Files) -> None:
     """The data of an overflow leaves as well."""
     files.change("infra/endpoints/iris.yaml", "internal", "on-premises-only")

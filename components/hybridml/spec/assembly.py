@@ -14,7 +14,7 @@ from hybridml.spec import merging
 from hybridml.spec.document import Unreadable, read
 from hybridml.spec.endpoint import EndpointSpec, dangling
 from hybridml.spec.part import Finding
-from hybridml.spec.placement import dangling_targets, forbidden_clouds, taken_ports, with_ports
+from hybridml.spec.placement import dangling_targets, forbidden_clouds, shared_outputs, taken_ports, with_ports
 from hybridml.spec.problems import problem_at, problems_from, problems_of
 from hybridml.spec.stack import NAMESPACE, StackSpec
 from hybridml.spec.written import TooDeep, Written, legible, written
@@ -126,7 +126,11 @@ class Assembly:
     ) -> dict[str, EndpointSpec]:
         """The endpoints that `stack` places, with their ports; placements that are forbidden are problems."""
         here = {name: spec for name, spec in endpoints.items() if name in stack.endpoints}
-        findings = [*forbidden_clouds(here, stack.targets), *taken_ports(here, stack.targets)]
+        findings = [
+            *forbidden_clouds(here, stack.targets),
+            *taken_ports(here, stack.targets),
+            *shared_outputs(here),
+        ]
         self.problems += map(_in_stack, problems_from(findings, document))
         return with_ports(here, stack.targets)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from posixpath import normpath
 
 from hybridml.spec.closest import closest
 from hybridml.spec.endpoint import EndpointSpec, Placement
@@ -72,6 +73,18 @@ def taken_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, Tar
 
 def _taken(path: Path, port: int, owner: str) -> Finding:
     return Finding(path=path, message=f"port {port} is already that of {owner}", fix="choose another")
+
+
+def shared_outputs(endpoints: Mapping[str, EndpointSpec]) -> Iterator[Finding]:
+    """A finding for each endpoint whose batch writes where another one's does, and would hide its newest result."""
+    owners: dict[str, str] = {}
+    for name, endpoint in endpoints.items():
+        if endpoint.batch is None:
+            continue
+        owner = owners.setdefault(normpath(endpoint.batch.output), name)
+        if owner != name:
+            said = f"batch.output {endpoint.batch.output} is already that of {owner}"
+            yield Finding(path=("endpoints", name), message=said, fix="give each endpoint a folder of its own")
 
 
 def with_ports(endpoints: Mapping[str, EndpointSpec], targets: Mapping[str, TargetSpec]) -> dict[str, EndpointSpec]:
