@@ -61,6 +61,17 @@ def runs(admin: Path | None) -> bool:
     return False
 
 
+def listens(admin: Path | None) -> bool:
+    """Whether there is an Envoy at all, whether or not it answers: one that hangs goes on where it was."""
+    try:
+        with connected(admin, timeout=2.0) if admin else contextlib.nullcontext():
+            return admin is not None
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    except OSError:
+        return True
+
+
 @dataclasses.dataclass(frozen=True)
 class LogMark:
     """A place in Envoy's log, to read from there what it says about a refusal."""

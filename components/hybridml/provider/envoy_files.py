@@ -77,6 +77,10 @@ class EnvoyFiles:
         """Whether an Envoy answers on the admin socket."""
         return envoy_admin.runs(self.admin)
 
+    def listens(self) -> bool:
+        """Whether there is an Envoy, be it one that does not answer now."""
+        return envoy_admin.listens(self.admin)
+
     def move(self, wanted: Configuration) -> None:
         """From what is served to `wanted`: clusters of both, routes, clusters of `wanted`.
 

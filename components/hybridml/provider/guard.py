@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hybridml.errors import ResourceError
 from hybridml.provider.envoy_rollout import EnvoyMover, EnvoySource
 from hybridml.provider.rollout_folder import RolloutFolder, Undertaking
 from hybridml.rollout.drive import Asked, Progress, drive
@@ -51,7 +52,8 @@ def guard(folder: RolloutFolder, watch: Watch) -> None:
     Errors: whatever keeps the traffic from going back; the supervisor starts the guard again then.
     """
     doing = folder.undertaking()
-    if doing is None:
+    if doing is None or folder.outcome() is not None:
+        folder.forget()
         return
     mover = EnvoyMover(doing)
     if folder.touched():
@@ -68,8 +70,16 @@ def guard(folder: RolloutFolder, watch: Watch) -> None:
         progress=lambda look: folder.report(_look(doing, look)),
     )
     if outcome.verdict is Verdict.PROMOTE:
-        mover.finish()
+        _finish(mover)
     folder.finish(doing, outcome.to_mapping())
+
+
+def _finish(mover: EnvoyMover) -> None:
+    """The traffic has moved, as Envoy said: what it no longer needs is no reason to move it back."""
+    try:
+        mover.finish()
+    except (ResourceError, OSError) as error:
+        sys.stderr.write(f"the clusters from before stay until the next change: {error}\n")
 
 
 def _look(doing: Undertaking, look: Progress) -> dict[str, Any]:
@@ -77,9 +87,9 @@ def _look(doing: Undertaking, look: Progress) -> dict[str, Any]:
 
 
 def _interrupted(folder: RolloutFolder) -> dict[str, Any]:
-    """The outcome of a rollout whose guard was killed: nobody watched, so nothing can be said for the new version."""
+    """The outcome of a rollout whose guard ended too soon: nobody watched, so the new version has proved nothing."""
     last = folder.progress() or {}
-    reason = "the guard of the rollout was killed; what served before serves again"
+    reason = "the guard of the rollout was killed or failed in the middle of it; what served before serves again"
     return {
         "verdict": str(Verdict.ABORT),
         "step": last.get("step", 0),

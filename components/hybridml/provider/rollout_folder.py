@@ -33,9 +33,12 @@ from hybridml.rollout.plan import RolloutPlan
 Command = Literal["promote", "abort"]
 COMMANDS: Final[tuple[Command, ...]] = ("promote", "abort")
 _PRIVATE = 0o600
+_POLL, _LOCKED_WITHIN = 0.1, 5.0
 _PLAN, _BEGAN, _PROGRESS, _COMMAND = "plan.json", "began", "progress.json", "command.json"
 UNDER_WAY: Final = _PLAN
 """File of the folder that is there while a rollout is under way."""
+UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading a mapping raises that is not what was written."""
 _OUTCOME, _HISTORY, _CLIENT, _GUARD = "outcome.json", "history.jsonl", "client", "guard"
 
 
@@ -47,7 +50,7 @@ class Undertaking:
     policy: RolloutPlan
     files: EnvoyFiles
     before: Configuration
-    """What Envoy serves, and serves again when the rollout is aborted."""
+    """What Envoy serves when the rollout is aborted: what it served before, to nobody whom `after` shuts out."""
     after: Configuration
     """What it is to serve at the end."""
     old: Mapping[str, ServedVariant]
@@ -82,7 +85,7 @@ class Undertaking:
 
     @classmethod
     def from_mapping(cls, said: Mapping[str, Any]) -> Self:
-        """What `to_mapping` wrote. Errors: `KeyError`, `TypeError` or `ValueError` for anything else."""
+        """What `to_mapping` wrote. Errors: those of `UNREADABLE` for anything else."""
         admin = Path(said["admin"]) if said["admin"] else None
         return cls(
             endpoint=said["endpoint"],
@@ -132,13 +135,17 @@ class RolloutFolder:
             return None
         try:
             return Undertaking.from_mapping(said)
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise ResourceError(f"{self.path / _PLAN} is not the plan of a rollout ({error!r}); remove it") from None
 
     def forget(self) -> None:
         """Nothing is under way any more."""
         for name in (_PLAN, _BEGAN, _COMMAND):
             remove(self.path / name)
+
+    def planned(self) -> bool:
+        """Whether a rollout is under way, or was when everything ended."""
+        return (self.path / _PLAN).exists() and self.outcome() is None
 
     def touched(self) -> bool:
         """Whether a guard has begun to move traffic."""
@@ -159,12 +166,12 @@ class RolloutFolder:
         return self._read(_PROGRESS)
 
     def finish(self, undertaking: Undertaking, outcome: Mapping[str, Any]) -> None:
-        """Write how it ended; the plan is gone then, so that nobody takes it up again."""
+        """Write how it ended. With the outcome it is over, whoever is killed then; nobody takes the plan up again."""
         frame = {"endpoint": undertaking.endpoint, "title": undertaking.title, "began": undertaking.began}
         done = {**frame, "ended": now(), "new": {n: vars(v) for n, v in undertaking.new.items()}, **outcome}
+        self._write(_OUTCOME, done)
         with os.fdopen(os.open(self.path / _HISTORY, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _PRIVATE), "a") as lines:
             lines.write(json.dumps({key: value for key, value in done.items() if key not in {"history", "new"}}) + "\n")
-        self._write(_OUTCOME, done)
         remove(self.path / _PLAN)
 
     def outcome(self) -> dict[str, Any] | None:
@@ -174,8 +181,13 @@ class RolloutFolder:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def ask(self, command: Command) -> None:
-        """Ask the guard to promote or to abort."""
-        self._write(_COMMAND, {"command": command, "time": now()})
+        """Ask the guard to promote or to abort. Errors: `HybridMLError` where the folder cannot be written."""
+        try:
+            self._write(_COMMAND, {"command": command, "time": now()})
+        except OSError as error:
+            raise HybridMLError(
+                f"{self.path} cannot be written ({error.strerror}); ask as the user who runs the stack"
+            ) from None
 
     def asked(self) -> Command | None:
         """What a person asks for."""
@@ -186,7 +198,10 @@ class RolloutFolder:
 
     @contextlib.contextmanager
     def client(self) -> Iterator[None]:
-        """Be the one who waits for the rollout; the kernel tells the guard when this process is gone."""
+        """Be the one who changes what serves; the kernel tells the guard when this process is gone.
+
+        Errors: `ResourceError` when another one is in the middle of a rollout, and does not end within seconds.
+        """
         make_folder(self.path)
         descriptor = os.open(self.path / _CLIENT, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE)
         try:
@@ -230,7 +245,15 @@ class RolloutFolder:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, supervisor.lock_request(fcntl.F_WRLCK))
-    except (BlockingIOError, PermissionError):
-        raise ResourceError(f"another run is in the middle of a rollout in {path}; wait for its end") from None
+    """Take the lock; a plugin whose engine was killed holds it for a moment still."""
+    deadline = time.monotonic() + _LOCKED_WITHIN
+    while True:
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, supervisor.lock_request(fcntl.F_WRLCK))
+            return
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() >= deadline:
+                raise ResourceError(
+                    f"another run is in the middle of a rollout in {path}; wait for its end, or end it"
+                ) from None
+            time.sleep(_POLL)

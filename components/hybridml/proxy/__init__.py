@@ -10,7 +10,7 @@ from __future__ import annotations
 from hybridml.proxy.bootstrap import Authentication, Listener, bootstrap
 from hybridml.proxy.clusters import Upstream, clusters
 from hybridml.proxy.message import Message, discovery, to_json
-from hybridml.proxy.routes import HeaderRoute, Shadow, Traffic, routes
+from hybridml.proxy.routes import HeaderRoute, Shadow, Traffic, callers_of_both, routes
 from hybridml.proxy.split import (
     VERSION_HEADER,
     ServedVariant,
@@ -36,6 +36,7 @@ __all__ = [
     "Upstream",
     "Variants",
     "bootstrap",
+    "callers_of_both",
     "clusters",
     "discovery",
     "divided",

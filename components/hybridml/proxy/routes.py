@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from hybridml.proxy.clusters import direct_name, shadow_name
 from hybridml.proxy.message import Message, extension, percent, typed
@@ -25,6 +26,7 @@ JWT_FILTER = "envoy.filters.http.jwt_authn"
 CLAIMS_KEY = "claims"
 """Key under which the claims of a verified token are handed from the JWT filter to the RBAC filter."""
 
+_CALLERS = "invokers"
 _RBAC = "envoy.extensions.filters.http.rbac.v3."
 
 
@@ -78,7 +80,7 @@ def routes(traffic: Traffic) -> list[Message]:
         "name": ROUTE_NAME,
         "domains": ["*"],
         "routes": [*_by_header(traffic), _by_weight(traffic), _ping(traffic), *_refusals()],
-        "typed_per_filter_config": {RBAC_FILTER: _only(traffic.groups)},
+        "typed_per_filter_config": {RBAC_FILTER: _only([_member(group) for group in sorted(traffic.groups)])},
     }
     table = typed(
         "envoy.config.route.v3.RouteConfiguration",
@@ -189,12 +191,30 @@ def _exactly(name: str, value: str) -> Message:
     return {"name": name, "string_match": {"exact": value}}
 
 
-def _only(groups: tuple[str, ...]) -> Message:
+def callers_of_both(table: Mapping[str, Any], other: Mapping[str, Any]) -> Message:
+    """The route configuration `table` for those callers alone whom `other` lets in too."""
+    theirs = [each for host in other.get("virtual_hosts", ()) for each in _callers(host)]
+    return {**table, "virtual_hosts": [_narrowed(host, theirs) for host in table.get("virtual_hosts", ())]}
+
+
+def _narrowed(host: Mapping[str, Any], others: Sequence[object]) -> Message:
+    if RBAC_FILTER not in host.get("typed_per_filter_config", {}):
+        return host
+    both = _only([caller for caller in _callers(host) if caller in others])
+    return {**host, "typed_per_filter_config": {**host["typed_per_filter_config"], RBAC_FILTER: both}}
+
+
+def _callers(host: Mapping[str, Any]) -> Sequence[Message]:
+    rules = host.get("typed_per_filter_config", {}).get(RBAC_FILTER, {}).get("rbac", {}).get("rules", {})
+    callers: Sequence[Message] = rules.get("policies", {}).get(_CALLERS, {}).get("principals", ())
+    return callers
+
+
+def _only(members: Sequence[Message]) -> Message:
     """Members of one of the groups pass, everybody else gets 403."""
     rules: dict[str, object] = {"action": "ALLOW", "policies": {}}
-    if groups:
-        members = [_member(group) for group in sorted(groups)]
-        rules["policies"] = {"invokers": {"permissions": [{"any": True}], "principals": members}}
+    if members:
+        rules["policies"] = {_CALLERS: {"permissions": [{"any": True}], "principals": members}}
     return typed(f"{_RBAC}RBACPerRoute", rbac={"rules": rules})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -19,7 +20,7 @@ from hybridml.provider.resource import Changes, HalfMade, Resource
 from hybridml.provider.rollout_folder import RolloutFolder, Undertaking, now
 from hybridml.provider.shape import Failure, wanted
 from hybridml.provider.supervisor import Task
-from hybridml.proxy import ServedVariant, marked, variants_of
+from hybridml.proxy import ServedVariant, callers_of_both, marked, variants_of
 from hybridml.rollout.plan import RolloutPlan
 from hybridml.rollout.verdict import Verdict
 
@@ -29,6 +30,8 @@ _POLL = 0.1
 _APPEARS_WITHIN = 20.0
 _RESTORES_WITHIN = 120.0
 """Seconds that a guard may take to put the traffic back; it needs far less unless Envoy hangs."""
+_STARTS = 3
+"""How often a guard that has not touched anything is started again."""
 _ABSOLUTE: dict[str, Any] = {"pattern": r"/[^\0]*", "like": "an absolute path"}
 _KEPT_LOOKS = 20
 
@@ -136,20 +139,24 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
 
     def create(self, inputs: GuardedRolloutInputs) -> GuardedRolloutState:
         """Serve at once: there is nothing yet to compare with, or it was already done."""
-        folder = RolloutFolder(Path(inputs.folder))
-        _settle(folder)
-        _files(inputs).move(_configuration(inputs))
-        return _state(inputs, verdict=AT_ONCE, report={})
+        with _alone(RolloutFolder(Path(inputs.folder))):
+            _files(inputs).move(_configuration(inputs))
+            return _state(inputs, verdict=AT_ONCE, report={})
 
     def update(self, inputs: GuardedRolloutInputs, state: GuardedRolloutState) -> GuardedRolloutState:
         """Move from what serves to what is asked for, under guard where a revision changes."""
-        folder, files = RolloutFolder(Path(inputs.folder)), _files(inputs)
-        for path in {state.folder, inputs.folder}:
-            _settle(RolloutFolder(Path(path)))
+        folder = RolloutFolder(Path(inputs.folder))
+        with _alone(folder):
+            if state.folder != inputs.folder:
+                _settle(RolloutFolder(Path(state.folder)))
+            return self._move(inputs, folder)
+
+    def _move(self, inputs: GuardedRolloutInputs, folder: RolloutFolder) -> GuardedRolloutState:
+        files = _files(inputs)
         doing = _undertaking(inputs, files)
         if doing.before.version == doing.after.version:
-            return self._arrived(inputs, state, folder)
-        if not doing.moving or not doing.policy.steps or not files.runs():
+            return self._arrived(inputs, folder)
+        if not doing.moving or not doing.policy.steps or not files.listens():
             files.move(doing.after)
             return _state(inputs, verdict=AT_ONCE, report={})
         outcome = self._follow(folder, doing)
@@ -174,13 +181,11 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
     def delete(self, state: GuardedRolloutState) -> None:
         """End a rollout that is under way, and remove the files."""
         folder = RolloutFolder(Path(state.folder))
-        _settle(folder)
-        _files(state).remove()
-        remove(folder.path)
+        with _alone(folder):
+            _files(state).remove()
+            remove(folder.path)
 
-    def _arrived(
-        self, inputs: GuardedRolloutInputs, state: GuardedRolloutState, folder: RolloutFolder
-    ) -> GuardedRolloutState:
+    def _arrived(self, inputs: GuardedRolloutInputs, folder: RolloutFolder) -> GuardedRolloutState:
         """What is asked for serves already: as the last rollout promoted it, or since an abort was taken back."""
         last = folder.outcome() or {}
         promoted = last.get("verdict") == Verdict.PROMOTE and last.get("new") == _plain(inputs.variants)
@@ -190,20 +195,19 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
 
     def _follow(self, folder: RolloutFolder, doing: Undertaking) -> Mapping[str, Any]:
         """Start a guard and wait until it says how the rollout ended; a cancelled run asks it to take all back."""
-        with folder.client():
-            folder.begin(doing)
-            processes.launch(_ready(folder.guard), _task(folder))
-            _until(lambda: folder.guarded() or folder.outcome() is not None, _APPEARS_WITHIN)
-            said = False
-            while (outcome := folder.outcome()) is None:
-                if self.cancelled.is_set() and not said:
-                    folder.ask("abort")
-                    said = True
-                if not folder.guarded() and folder.outcome() is None:
-                    raise _lost(folder)
-                time.sleep(_POLL)
-            _until(lambda: not folder.guarded(), _RESTORES_WITHIN)
-            return outcome
+        folder.begin(_careful(doing))
+        processes.launch(_ready(folder.guard), _task(folder))
+        _until(lambda: folder.guarded() or folder.outcome() is not None, _APPEARS_WITHIN)
+        said = False
+        while (outcome := folder.outcome()) is None:
+            if self.cancelled.is_set() and not said:
+                folder.ask("abort")
+                said = True
+            if (not folder.guarded() or _never_begins(folder)) and folder.outcome() is None:
+                raise _lost(folder)
+            time.sleep(_POLL)
+        _until(lambda: not folder.guarded(), _RESTORES_WITHIN)
+        return outcome
 
 
 def _policy(inputs: GuardedRolloutInputs) -> RolloutPlan:
@@ -247,6 +251,21 @@ def _undertaking(inputs: GuardedRolloutInputs, files: EnvoyFiles) -> Undertaking
     )
 
 
+def _careful(doing: Undertaking) -> Undertaking:
+    """`doing`, with a way back that lets nobody in again whom this very change shuts out."""
+    (asked,) = doing.after.routes
+    routes = [callers_of_both(table, asked) for table in doing.before.routes]
+    return dataclasses.replace(doing, before=dataclasses.replace(doing.before, routes=routes))
+
+
+@contextlib.contextmanager
+def _alone(folder: RolloutFolder) -> Iterator[None]:
+    """Nobody else is in the middle of a rollout, and nobody's is left unfinished. Errors: those of `_settle`."""
+    with folder.client():
+        _settle(folder)
+        yield
+
+
 def _settle(folder: RolloutFolder) -> None:
     """End whatever a run before this one began and did not see to its end: what served before it serves again.
 
@@ -255,7 +274,7 @@ def _settle(folder: RolloutFolder) -> None:
     if folder.guarded():
         processes.stop(folder.guard, _RESTORES_WITHIN)
     doing = folder.undertaking()
-    if doing is not None and folder.touched():
+    if doing is not None and folder.touched() and folder.outcome() is None:
         doing.files.restore(doing.before)
     if doing is not None:
         folder.forget()
@@ -276,8 +295,14 @@ def _task(folder: RolloutFolder) -> Task:
     return Task(argv=argv, cwd="/", env=env, grace=_RESTORES_WITHIN, first_delay=_POLL, once=True)
 
 
+def _never_begins(folder: RolloutFolder) -> bool:
+    """Whether the guard ends again and again before it has done anything, as nothing of its own making would mend."""
+    found = processes.status(folder.guard)
+    return found is not None and found.restarts >= _STARTS and not folder.touched()
+
+
 def _lost(folder: RolloutFolder) -> ResourceError:
-    """Put the traffic back when guard and supervisor are both gone, and say so."""
+    """Put the traffic back when guard and supervisor are both gone, or no guard can begin, and say so."""
     said = processes.last_lines(folder.guard / "log") or processes.last_lines(folder.guard / "supervisor.log")
     _settle(folder)
     words = f"; its last words:\n{said}" if said else ""
