@@ -72,7 +72,7 @@ def folder(project: Path) -> RolloutFolder:
 @contextmanager
 def guarded(folder: RolloutFolder) -> Iterator[None]:
     """A guard that lives, as far as anybody can see."""
-    folder.guard.mkdir(parents=True)
+    folder.guard.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder.guard / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock_request(fcntl.F_WRLCK))
     try:
@@ -133,6 +133,44 @@ def test_a_rollout_under_way_shows_step_share_and_each_gate(run: Run, project: P
     assert said["look"]["judgement"]["gates"] == [GATE]
 
 
+def test_a_rollout_that_nobody_watches_is_no_rollout_that_never_was(
+    run: Run, project: Path, folder: RolloutFolder
+) -> None:
+    """The machine went down in the middle: status says so, and steering names what helps."""
+    folder.begin(undertaking())
+    folder.report(LOOK)
+
+    shown = run("rollout", "status", "churn", "--project", project, "-s", "one").out
+    said = json.loads(run("rollout", "status", "churn", "--project", project, "-s", "one", "--format", "json").out)
+    steered = run("rollout", "promote", "churn", "--project", project, "-s", "one")
+
+    assert shown.startswith("churn: a rollout was interrupted, and nobody watches it; `hybridml up` puts back")
+    assert said["state"] == "interrupted"
+    assert steered.code == 1
+    assert "`hybridml up` puts back what served before" in steered.err
+    assert not (folder.path / "command.json").exists()
+    with folder.client():
+        begun = run("rollout", "status", "churn", "--project", project, "-s", "one").out
+    assert begun.startswith("churn: champion 3 → 4, step 1 of 2")
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    run: Run, project: Path, folder: RolloutFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may read and not write gets one message, not a defect."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    folder.begin(undertaking())
+    monkeypatch.setattr("hybridml.provider.rollout_folder.place", refuse)
+    with guarded(folder):
+        ran = run("rollout", "abort", "churn", "--project", project, "-s", "one")
+
+    assert ran.code == 1
+    assert "cannot be written (Permission denied)" in ran.err
+
+
 def test_the_last_rollout_stays_to_be_read(run: Run, project: Path, folder: RolloutFolder) -> None:
     """Its verdict and reason, and in the JSON who decided; steering names it."""
     folder.begin(undertaking())
@@ -177,12 +215,13 @@ def test_a_command_that_comes_too_late_is_no_success(run: Run, project: Path, fo
 def test_a_damaged_folder_is_named(run: Run, project: Path, folder: RolloutFolder) -> None:
     """A file that cannot be read is one message, not a traceback."""
     folder.begin(undertaking())
-    (folder.path / "progress.json").write_text("{")
+    for damage, said in (("{", "progress.json cannot be read"), ('{"step": "x"}', "remove progress.json")):
+        (folder.path / "progress.json").write_text(damage)
+        with guarded(folder):
+            ran = run("rollout", "status", "churn", "--project", project, "-s", "one")
 
-    ran = run("rollout", "status", "churn", "--project", project, "-s", "one")
-
-    assert ran.code == 1
-    assert "progress.json cannot be read" in ran.err
+        assert ran.code == 1
+        assert said in ran.err
 
 
 def test_whoever_waits_for_a_rollout_is_told_how_it_stands(tmp_path: Path) -> None:
@@ -198,9 +237,10 @@ def test_whoever_waits_for_a_rollout_is_told_how_it_stands(tmp_path: Path) -> No
     folder.report(LOOK)
     for event in (other, rollout, rollout):
         listen(event)
-    (folder.path / "progress.json").write_text("{")
-    listen(rollout)
+    for damage in ("{", '{"step": "x"}'):
+        (folder.path / "progress.json").write_text(damage)
+        listen(rollout)
 
     said = "churn: champion 3 → 4, step 1 of 2, 5 %, 12 s: no gate is broken; it lasts 600 s"
     assert [event.text for event in told if isinstance(event, Note)] == [said]
-    assert [event for event in told if isinstance(event, Waiting)] == [rollout, other, rollout, rollout, rollout]
+    assert [event for event in told if isinstance(event, Waiting)] == [rollout, other, *[rollout] * 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -33,13 +34,10 @@ def following(listener: Progress, state_folder: Path) -> Progress:
 def looks(state_folder: Path) -> Iterator[tuple[str, str]]:
     """Endpoint and the latest look of each rollout under way; one that cannot be read is left out."""
     from hybridml.cli.steering import look_text
-    from hybridml.provider.rollout_folder import RolloutFolder
+    from hybridml.provider.rollout_folder import UNREADABLE, RolloutFolder
 
     for plan in sorted(state_folder.glob(_FOLDERS)):
         endpoint = plan.parent.parent.name
-        try:
-            look = RolloutFolder(plan.parent).progress()
-        except HybridMLError:
-            continue
-        if look:
-            yield endpoint, look_text(endpoint, look)
+        with contextlib.suppress(HybridMLError, *UNREADABLE):
+            if look := RolloutFolder(plan.parent).progress():
+                yield endpoint, look_text(endpoint, look)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from hybridml.cli import deployed, output, place
 from hybridml.cli.options import Format
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ACKNOWLEDGED_WITHIN: Final = 60.0
 """Seconds that a guard may take to do what is asked of it."""
+State = Literal["running", "interrupted", "ended", "none"]
 _POLL = 0.1
 _DONE = {"promote": "promoted", "abort": "aborted"}
 
@@ -25,7 +26,7 @@ def status(project: Path | None, stack: str | None, endpoint: str, format_: Form
     """Prints the rollout under way, or how the last one ended. Errors: `HybridMLError` when there is none to show."""
     folder = folder_of(project, stack, endpoint)
     found = _Found.of(endpoint, folder)
-    output.write(output.as_json(found.document()) if format_ is Format.JSON else found.text())
+    output.write(output.as_json(found.document()) if format_ is Format.JSON else _text(found, folder))
 
 
 def steer(project: Path | None, stack: str | None, endpoint: str, command: Command, format_: Format) -> None:
@@ -34,7 +35,10 @@ def steer(project: Path | None, stack: str | None, endpoint: str, command: Comma
     Errors: `HybridMLError` when no rollout runs, when it ended otherwise, or when nobody acknowledges.
     """
     folder = folder_of(project, stack, endpoint)
-    if not _under_way(folder):
+    state = _state(folder)
+    if state == "interrupted":
+        raise HybridMLError(_interrupted(endpoint))
+    if state != "running":
         raise HybridMLError(f"No rollout of {endpoint} is under way.{_last(folder)}")
     folder.ask(command)
     outcome = _acknowledged(folder, endpoint)
@@ -65,8 +69,14 @@ def folder_of(project: Path | None, stack: str | None, endpoint: str) -> Rollout
     return RolloutFolder(Path(str(where)))
 
 
-def _under_way(folder: RolloutFolder) -> bool:
-    return folder.guarded() and folder.outcome() is None
+def _state(folder: RolloutFolder) -> State:
+    if folder.planned():
+        return "running" if folder.guarded() or folder.watched() else "interrupted"
+    return "ended" if folder.outcome() else "none"
+
+
+def _interrupted(endpoint: str) -> str:
+    return f"{endpoint}: a rollout was interrupted, and nobody watches it; `hybridml up` puts back what served before"
 
 
 def _acknowledged(folder: RolloutFolder, endpoint: str) -> Mapping[str, Any]:
@@ -90,13 +100,22 @@ def _sentence(outcome: Mapping[str, Any]) -> str:
     return f"{ended}: {outcome.get('reason')}."
 
 
+def _text(found: _Found, folder: RolloutFolder) -> str:
+    from hybridml.provider.rollout_folder import UNREADABLE
+
+    try:
+        return found.text()
+    except UNREADABLE as error:
+        raise HybridMLError(f"{folder.path} holds what no rollout wrote ({error!r}); remove progress.json") from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Found:
     """What the folder says."""
 
     endpoint: str
-    state: str
-    """`running`, `ended` or `none`."""
+    state: State
+    """`interrupted` when everything ended in the middle of it, as when the machine goes down."""
     look: Mapping[str, Any]
     """The latest look, empty without one."""
     outcome: Mapping[str, Any]
@@ -104,8 +123,7 @@ class _Found:
 
     @classmethod
     def of(cls, endpoint: str, folder: RolloutFolder) -> _Found:
-        running, outcome, look = _under_way(folder), folder.outcome(), folder.progress()
-        state = "running" if running else "ended" if outcome else "none"
+        state, outcome, look = _state(folder), folder.outcome(), folder.progress()
         return cls(endpoint=endpoint, state=state, look=look or {}, outcome=outcome or {})
 
     def document(self) -> dict[str, Any]:
@@ -125,6 +143,8 @@ class _Found:
             return f"{self.endpoint}: no version has been rolled out under guard yet\n"
         if self.state == "ended":
             return f"{self.endpoint}: {_sentence(self.outcome)}\n" + _gates(_judged(self.look))
+        if self.state == "interrupted":
+            return f"{_interrupted(self.endpoint)}\n" + _gates(_judged(self.look))
         if not self.look:
             return f"{self.endpoint}: a rollout begins\n"
         return f"{look_text(self.endpoint, self.look)}\n" + _gates(_judged(self.look))
