@@ -182,6 +182,17 @@ def test_new_replicas_begin_as_many_as_the_old_ones_are(run: Path, load: Load) -
     assert awake(run, "b") == [0]
 
 
+@pytest.mark.parametrize("text", ["", "[1]", "null", '{"a": "many"}', '{"a": null}', "\x00"])
+def test_a_damaged_file_of_another_scaler_stops_nobody(run: Path, load: Load, text: str) -> None:
+    """It would end this one at each start, and with it all scaling of the endpoint."""
+    (run / "old").mkdir(parents=True)
+    (run / "old" / "replicas.json").write_text(text)
+
+    scaling(run, "new", b=replicas(run, "b", 1)).step(0.0, NOON)
+
+    assert awake(run, "b") == [0]
+
+
 def test_nobody_is_paused_for_lack_of_load_while_a_version_takes_over(run: Path, load: Load) -> None:
     """A step of a rollout finds as many replicas as the one before; the quiet time begins when it has ended."""
     made, plan = scaling(run, a=replicas(run, "a", 3)), run / "plan.json"

@@ -207,8 +207,8 @@ class Scaler:
 
 def _most(state: Path) -> int:
     try:
-        return max(json.loads(state.read_text(encoding="utf-8")).values(), default=0)
-    except (OSError, ValueError):
+        return max(map(int, json.loads(state.read_text(encoding="utf-8")).values()), default=0)
+    except (OSError, ValueError, TypeError, AttributeError):  # whatever the file holds: nothing to carry on from
         return 0
 
 
