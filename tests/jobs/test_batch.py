@@ -125,7 +125,7 @@ def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     assert again.asked == []
 
 
-@pytest.mark.parametrize("change", [{"model_sha256": "6" * 64}, {"shard_rows": 2}, {"version": "2"}])
+@pytest.mark.parametrize("change", [{"model_sha256": "6" * 64}, {"shard_rows": 2}, {"version": "2"}, {"settings": "7"}])
 def test_another_model_or_shape_is_another_run(tmp_path: Path, change: dict[str, Any]) -> None:
     """What determines the result names the folder of the run; the earlier run stays beside it."""
     write(tmp_path, "a.csv", column(1, 2))
@@ -168,13 +168,15 @@ def test_a_bad_row_does_not_lose_the_rest(tmp_path: Path) -> None:
 
 
 def test_rows_that_all_fail_fail_the_run(tmp_path: Path) -> None:
-    """When nothing could be predicted, the first reason is the error, and all reasons are kept."""
+    """When nothing could be predicted, the first reason is the error, all are kept, and the last result stays."""
     write(tmp_path, "a.csv", column("one", "two"))
 
     with pytest.raises(HybridMLError, match=r"none of the 2 rows could be predicted; row 1 of a\.csv: ValueError"):
         run(task(tmp_path), Doubling())
 
-    assert len(errors(tmp_path)) == 2
+    assert not (tmp_path / "out" / "latest.json").exists()
+    (kept,) = (tmp_path / "out").glob("*/errors.jsonl")
+    assert len(kept.read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize("text", ["", "x\n", "\ufeffx\n"])

@@ -146,6 +146,22 @@ def test_parts_of_rows_that_changed_meanwhile_are_forgotten(tmp_path: Path) -> N
     assert written(tmp_path, "part-00000.csv")[0].read_text() == "file,row,prediction\na.csv,1,1\n"
 
 
+def test_a_run_that_failed_throughout_is_tried_again(tmp_path: Path) -> None:
+    """What the model missed may be there now: a file, a variable, a service."""
+    asked = task(tmp_path, "a.csv", "x\n1\n2\n", shard_rows=1)
+
+    def failing(_: Path) -> Predict:
+        return lambda rows: [{"p": 1 / 0} for _ in rows]
+
+    with pytest.raises(
+        HybridMLError, match=r"none of the 2 rows .* ZeroDivisionError: .*; all reasons: .*errors\.jsonl"
+    ):
+        run(asked, failing)
+
+    assert run(asked, echo)["predicted"] == 2
+    assert not written(tmp_path, "errors.jsonl")
+
+
 def test_output_is_not_input(tmp_path: Path) -> None:
     """A run that would read its own results next time is refused, with the way out."""
     with pytest.raises(HybridMLError, match=r"in/a\.csv is input and lies in the output folder; give batch\.output"):

@@ -60,6 +60,18 @@ def test_other_rows_are_another_run(plan_of: PlanOf, tmp_path: Path) -> None:
     assert before["input"] != after["input"]
 
 
+def test_another_variable_is_another_result(plan_of: PlanOf, tmp_path: Path) -> None:
+    """What the program is told through its environment may change what it predicts, so old results do not count."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("x\n1\n")
+    said = []
+    for limit in ("1", "2"):
+        argv = plan_of(asked() | {"runtime": {"env": {"LIMIT": limit}}}).one("churn-batch-job").inputs["argv"]
+        said.append(argv[argv.index("--settings") + 1])
+
+    assert said[0] != said[1]
+
+
 def test_missing_input_is_known_before_anything_starts(plan_of: PlanOf) -> None:
     """A plan without a file to predict is refused, with the way out."""
     with pytest.raises(ConfigurationError) as refused:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hybridml.errors import HybridMLError
 from hybridml.jobs.inputs import Digested, digested
-from hybridml.jobs.parts import Part, Parts, write_json
+from hybridml.jobs.parts import ERRORS, Part, Parts, write_json
 from hybridml.jobs.rows import Row, Shard, format_of, frame, shards
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Task:
     """`csv`, `jsonl` or `parquet`; None for what the suffixes say."""
     shard_rows: int
     """Rows of a part."""
+    settings: str = ""
+    """Digest of whatever else determines the result, such as variables of the environment."""
 
 
 def run(task: Task, load: Callable[[Path], Predict] | None = None) -> dict[str, Any]:
@@ -80,15 +82,15 @@ def run(task: Task, load: Callable[[Path], Predict] | None = None) -> dict[str, 
     folder = task.output / _key(found, before)
     with _alone(task.output):
         manifest = _complete(folder) or _predict(found, before, folder, load or loaded)
+        if manifest["rows"] and not manifest["predicted"]:
+            raise BatchFailed(f"none of the {manifest['rows']} rows could be predicted; {_first_reason(folder)}")
         write_json(task.output / LATEST, {**manifest, "folder": folder.name})
-    if manifest["rows"] and not manifest["predicted"]:
-        raise BatchFailed(f"none of the {manifest['rows']} rows could be predicted; {_first_reason(folder)}")
     return manifest
 
 
 def _key(task: Task, files: Digested) -> str:
     """Name of the run's folder: the same for the same rows, model and form of the result."""
-    determined = [files.sha256, task.model_sha256, task.version, task.format, task.shard_rows]
+    determined = [files.sha256, task.model_sha256, task.version, task.format, task.shard_rows, task.settings]
     return hashlib.sha256(json.dumps(determined).encode()).hexdigest()[:16]
 
 
@@ -98,12 +100,17 @@ def _alone(output: Path) -> Iterator[None]:
     output.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(output / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, output)
         yield
-    except BlockingIOError:
-        raise BatchFailed(f"another batch prediction writes to {output}; let it end first") from None
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, output: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BatchFailed(f"another batch prediction writes to {output}; let it end first") from None
 
 
 def latest(output: Path) -> dict[str, Any]:
@@ -116,11 +123,12 @@ def latest(output: Path) -> dict[str, Any]:
 
 
 def _complete(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a run that has ended and whose parts are all there, byte for byte."""
+    """The manifest of a run that has predicted something and whose parts are all there, byte for byte."""
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         parts = Parts(folder, manifest["format"])
         there = all(parts.holds(Part(**part)) for part in manifest["parts"])
+        there = there and bool(manifest["predicted"] or not manifest["rows"])
         return manifest if there and (not manifest["errors"] or (folder / manifest["errors"]).exists()) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -229,9 +237,10 @@ def _manifest(task: Task, files: Digested, parts: list[Part], errors: str | None
 
 
 def _first_reason(folder: Path) -> str:
-    with (folder / "errors.jsonl").open(encoding="utf-8") as stream:
+    errors = folder / ERRORS
+    with errors.open(encoding="utf-8") as stream:
         first = json.loads(stream.readline())
-    return f"row {first['row']} of {first['file']}: {first['error']}"
+    return f"row {first['row']} of {first['file']}: {first['error']}; all reasons: {errors}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -244,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--output", type=Path, required=True)
     made.add_argument("--format", choices=["csv", "jsonl", "parquet"])
     made.add_argument("--shard-rows", type=int, default=10_000)
+    made.add_argument("--settings", default="", help="digest of whatever else determines the result")
     return made
 
 

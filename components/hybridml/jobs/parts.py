@@ -45,10 +45,13 @@ class Parts:
         self._folder, self._format = folder, format_
 
     def find(self, index: int) -> Part | None:
-        """The part of that number, when an earlier attempt finished it and its bytes are the same."""
+        """The part of that number, when an earlier attempt finished it and its bytes are the same.
+
+        One of failures alone is tried again: what was missing may be there now.
+        """
         try:
             part = Part(**json.loads(self._mark(index).read_text(encoding="utf-8")))
-            return part if self.holds(part) else None
+            return part if self.holds(part) and (part.predicted or not part.failed) else None
         except (OSError, ValueError, TypeError):
             return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +40,8 @@ class BatchPredictionArgs:
     """Its digest."""
     env: dict[str, pulumi.Input[str]]
     """Environment of the program."""
+    settings: str
+    """Digest of those variables that may change what is predicted; empty without any."""
     root: Path
     """Project root: paths of `batch` start here."""
     directory: Path
@@ -107,7 +111,14 @@ def _arguments(args: BatchPredictionArgs) -> list[pulumi.Input[str]]:
     model: list[pulumi.Input[str]] = ["--model", args.model, "--model-sha256", args.sha256, "--version", args.version]
     paths = ["--input", str(args.root / batch.input), "--output", str(args.root / batch.output)]
     form = ["--format", str(batch.format)] if batch.format else []
-    return [*model, *paths, *form, "--shard-rows", str(batch.shard_rows)]
+    settings = ["--settings", args.settings] if args.settings else []
+    return [*model, *paths, *form, "--shard-rows", str(batch.shard_rows), *settings]
+
+
+def _settings(spec: EndpointSpec) -> str:
+    """Digest of the variables that the specification sets; what the stack keeps secret leaves no trace."""
+    plain = json.dumps(dict(spec.runtime.env), sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest() if spec.runtime.env else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +148,7 @@ class LocalBatch:
                 model=store.paths[version],
                 sha256=store.digests[version],
                 env={**processes.model_server_environment(self.spec), **secrets(self.spec)},
+                settings=_settings(self.spec),
                 root=self.stack.root,
                 directory=self.stack.state_folder / "run" / self.name,
             ),

@@ -56,16 +56,12 @@ def scaler(
     known: pulumi.Output[Any] = pulumi.Output.all(instances, dict(revisions))
 
     def orders(found: Sequence[Mapping[str, Any]]) -> str:
-        versions = {
-            version: Version(clusters=_clusters(found[1][version]), instances=tuple(found[0][version]))
-            for version in servers
-        }
         return Orders(
             directory=str(directory),
             admin=str(admin),
             health=HEALTH_PATH,
             policy=policy(scaling),
-            versions=versions,
+            versions=_versions(*found),
             rollout=str(rollout),
         ).to_json()
 
@@ -80,6 +76,13 @@ def scaler(
         ),
         opts,
     )
+
+
+def _versions(instances: Mapping[str, Sequence[str]], revisions: Mapping[str, str]) -> dict[str, Version]:
+    return {
+        version: Version(clusters=_clusters(revisions[version]), instances=tuple(each))
+        for version, each in instances.items()
+    }
 
 
 def _clusters(revision: str) -> tuple[str, ...]:
