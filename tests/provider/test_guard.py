@@ -6,6 +6,7 @@ import dataclasses
 import json
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,7 +154,7 @@ def test_a_guard_that_never_begins_is_given_up(
 def test_an_envoy_that_hangs_is_no_reason_to_do_without_a_guard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would give the new version everything as soon as it goes on; one that is not there has nobody to ask."""
+    """It would give the new version everything as soon as it goes on, as would one that is just being restarted."""
     followed: list[Undertaking] = []
     outcome = {"verdict": "promote", "step": 0, "reason": "r"}
     monkeypatch.setattr(GuardedRollout, "_follow", lambda _, __, doing: followed.append(doing) or outcome)
@@ -162,6 +163,17 @@ def test_an_envoy_that_hangs_is_no_reason_to_do_without_a_guard(
     with hanging(socket_file):
         resource.update(asked(tmp_path, "4"), state)
     assert len(followed) == 1
+    socket_file.unlink()
+    back = threading.Timer(0.3, lambda: (listener.bind(str(socket_file)), listener.listen()))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        back.start()
+        resource.update(asked(tmp_path, "4"), state)
+        back.join()
+    assert len(followed) == 2
+
+    monkeypatch.setattr(guarded_rollout, "_COMES_BACK_WITHIN", 0.2)
+    assert resource.update(asked(tmp_path, "4"), state).verdict == "at-once"
+    assert len(followed) == 2
 
     assert not envoy_admin.listens(socket_file)
     assert not envoy_admin.listens(tmp_path / "nowhere/admin.sock")
@@ -173,6 +185,7 @@ def test_two_runs_at_once_are_one_too_many(
 ) -> None:
     """The second one ends nobody's rollout; one whose plugin is just ending is waited for."""
     monkeypatch.setattr(rollout_folder, "_LOCKED_WITHIN", 0.2)
+    monkeypatch.setattr(guarded_rollout, "_COMES_BACK_WITHIN", 0.0)
     resource = GuardedRollout()
     state = resource.create(asked(tmp_path, "3"))
     with folder.client():

@@ -28,6 +28,7 @@ AT_ONCE: Final = "at-once"
 """The verdict where nothing was compared: a first deployment, changed weights, `all-at-once`."""
 _POLL = 0.1
 _APPEARS_WITHIN = 20.0
+_COMES_BACK_WITHIN = 5.0
 _RESTORES_WITHIN = 120.0
 """Seconds that a guard may take to put the traffic back; it needs far less unless Envoy hangs."""
 _STARTS = 3
@@ -156,7 +157,7 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
         doing = _undertaking(inputs, files)
         if doing.before.version == doing.after.version:
             return self._arrived(inputs, folder)
-        if not doing.moving or not doing.policy.steps or not files.listens():
+        if not doing.moving or not doing.policy.steps or _stands_still(files):
             files.move(doing.after)
             return _state(inputs, verdict=AT_ONCE, report={})
         outcome = self._follow(folder, doing)
@@ -208,6 +209,12 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
             time.sleep(_POLL)
         _until(lambda: not folder.guarded(), _RESTORES_WITHIN)
         return outcome
+
+
+def _stands_still(files: EnvoyFiles) -> bool:
+    """Whether no Envoy is there whom anybody could ask; one that was just killed comes back in a moment."""
+    _until(files.listens, _COMES_BACK_WITHIN)
+    return not files.listens()
 
 
 def _policy(inputs: GuardedRolloutInputs) -> RolloutPlan:
