@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,24 @@ def test_output_is_not_input(tmp_path: Path) -> None:
     with pytest.raises(HybridMLError, match=r"in/a\.csv is input and lies in the output folder; give batch\.output"):
         run(task(tmp_path, "a.csv", "x\n1\n", output=tmp_path / "in"), echo)
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["a.csv"]
+
+
+def test_a_full_disk_is_named_and_what_is_complete_is_kept(tmp_path: Path) -> None:
+    """No half of a file is left, and the next run goes on where room ended."""
+    asked = task(tmp_path, "a.csv", "x\n" + "1\n" * 50 + f"{10**99}\n" * 50, shard_rows=50)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(HybridMLError, match=r"part-00001\.csv cannot be written: .*; what is complete is kept"):
+            run(asked, echo)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert [path.name for path in written(tmp_path, "part-*")] == ["part-00000.csv"]
+    assert not list((tmp_path / "out").rglob("*.part"))
+    told: list[str] = []
+    assert run(asked, lambda _: lambda rows: [told.append(row["x"]) or {"p": 1} for row in rows])["predicted"] == 100
+    assert set(told) == {str(10**99)}
 
 
 def test_only_a_star_is_a_pattern(tmp_path: Path) -> None:

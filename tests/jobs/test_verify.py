@@ -125,6 +125,14 @@ def test_a_file_that_the_signer_ignored_is_refused(signed: Signed) -> None:
     assert "not signed: code/features.py" in signed.refusal()
 
 
+@pytest.mark.parametrize("target", ["MLmodel", "/etc", "nowhere"])
+def test_a_link_is_refused_as_one(signed: Signed, target: str) -> None:
+    """What it leads to may change without the signature; the message names the link, not the bundle."""
+    (signed.artifact / "code" / "link").symlink_to(target)
+
+    assert f"{signed.artifact}/code/link is a link" in signed.refusal()
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"mediaType": 7}', "not json", "\x00\x01"])
 def test_a_bundle_that_is_none_is_refused(signed: Signed, content: str) -> None:
     """Garbage is one line, and no traceback."""

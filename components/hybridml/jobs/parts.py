@@ -19,7 +19,7 @@ ERRORS: Final = "errors.jsonl"
 
 
 class Unwritable(HybridMLError):  # noqa: N818 - says what the predictions are
-    """Predictions have no place in a file of that format."""
+    """Predictions have no place in a file of that format, or on that disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +141,9 @@ def _place(path: Path, fill: Callable[[Path], object]) -> None:
         part.chmod(0o600)
         _sync(part)
         part.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise Unwritable(f"{path} cannot be written: {reason}; what is complete is kept for the next run") from None
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

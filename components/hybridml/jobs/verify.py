@@ -38,6 +38,8 @@ def verify(artifact: Path, key: Path, bundle: Path) -> None:
     for what, path in (("artifact", artifact), ("public key", key), ("signature", bundle)):
         if not path.exists():
             raise NotSigned(f"the {what} {path} is missing; sign the artifact, or correct the path")
+    if links := [path for path in artifact.rglob("*") if path.is_symlink()]:
+        raise NotSigned(f"{min(links)} is a link, and what it leads to is not signed; put the file itself there")
     try:
         _verifier(key).verify(artifact, bundle)
         signed = _signed(bundle)
