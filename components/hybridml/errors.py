@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-def printable(text: str) -> str:
-    """`text` on one line and without what would steer a terminal: it may be anybody's."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+def printable(text: str, keep: str = "") -> str:
+    """`text` on one line and without what would steer a terminal, but for the signs to `keep`: it may be anybody's."""
+    return "".join(sign if sign.isprintable() or sign in keep else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import pickle
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -199,6 +201,63 @@ def test_a_pickle_is_loaded_only_when_told_to_by_name(run: Run, project: Path) -
     assert "save it as skops" in ran.err
     assert "--trust-pickle" in ran.err
     assert "Outside local and dev the policies refuse it unless it is signed" in ran.err
+
+
+class _Touches:
+    """Whoever loads its pickle makes a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.file,)
+
+
+def _archive(path: Path, name: str, content: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+
+
+def _mlflow(path: Path, _: str, content: bytes) -> None:
+    path.mkdir()
+    (path / "m").write_bytes(content)
+    python = "{loader_module: mlflow.sklearn, model_path: m}"
+    (path / "MLmodel").write_text(f"flavors: {{python_function: {python}, sklearn: {{pickled_model: m}}}}\n", "utf-8")
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        lambda path, _, content: path.write_bytes(content),
+        lambda path, _, content: path.write_bytes(gzip.compress(content)),
+        lambda path, _, content: path.write_bytes(content[:-1] + b"\xff\xff"),
+        lambda path, _, content: _archive(path, "model/data.pkl", content),
+        lambda path, _, content: _archive(path, "schema.json", b'{"__loader__": 1}' + content),
+        lambda path, _, content: _archive(path, "a.npy", b"\x93NUMPY" + content),
+        _mlflow,
+        lambda path, _, content: _mlflow(path, _, b"N" + content),
+    ],
+    ids=["plain", "packed", "broken off", "torch", "skops", "numpy", "mlflow", "hidden in mlflow"],
+)
+def test_no_program_in_a_model_runs_without_being_asked_for(
+    keep: Callable[[Path, str, bytes], object], run: Run, project: Path
+) -> None:
+    """Wherever a pickle lies: whether it is taken for one or not, nobody loads it."""
+    keep(project / "model", "", pickle.dumps(_Touches(project / "ran"), protocol=3))
+
+    ran = run("add", "churn", "--project", project, "--model", project / "model", "--owner", "me")
+
+    assert ran.code == 2, ran.err
+    assert not (project / "ran").exists()
+
+
+def test_a_link_that_leads_to_itself_is_said(run: Run, project: Path) -> None:
+    """As any other path that cannot be read, of the model and of the data."""
+    (project / "loop").symlink_to("loop")
+
+    ran = run("add", "churn", "--project", project, "--model", project / "loop", "--data", project / "loop")
+
+    assert (ran.code, [line.split(":")[0] for line in ran.err.splitlines()]) == (2, ["--data", "--model"])
 
 
 @pytest.mark.parametrize(

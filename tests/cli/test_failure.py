@@ -34,6 +34,16 @@ def test_a_file_name_writes_nothing_but_its_name(run: Run, project: Path, monkey
     assert run("plan", "--project", project, "-s", "one").err == "a\ufffdb\ufffd[31m.yaml:1: is bad\n"
 
 
+@pytest.mark.parametrize("error", [HybridMLError("a\x1b[2J\nb\u202e"), ZeroDivisionError("a\x1b[2J\nb\u202e")])
+def test_no_message_steers_the_terminal(
+    error: Exception, run: Run, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of columns and words of libraries are anybody's; line breaks of messages stay."""
+    _raising(monkeypatch, error)
+
+    assert "a\ufffd[2J\nb\ufffd\n" in run("plan", "--project", project, "-s", "one").err
+
+
 def test_a_known_failure_is_its_own_message(run: Run, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A `HybridMLError` is printed as it is."""
     _raising(monkeypatch, HybridMLError("The shelf is full. Buy another."))

@@ -78,7 +78,7 @@ def _known(here: Place, stack: str | None, asked: Asked) -> _Known:
     problems = [*model_checks.words(asked), *(tables.problems(asked.data) if asked.data else ())]
     found: Found | None = None
     try:
-        found = formats.find(asked.model.resolve())
+        found = formats.find(Path(os.path.realpath(asked.model)))
         problems += model_checks.unservable(found, asked)
     except formats.NotAModel as error:
         fix = "name a model's file, or the folder that MLflow saved"

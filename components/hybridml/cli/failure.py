@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from hybridml.errors import HybridMLError
+from hybridml.errors import HybridMLError, printable
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
@@ -39,9 +39,10 @@ def _failed(error: Exception, *, debug: bool) -> int:
 
         typer.echo(redacted("".join(traceback.format_exception(error)), hidden_in(error)), err=True, nl=False)
     if isinstance(error, HybridMLError):
-        typer.echo(str(error), err=True)
+        typer.echo(printable(str(error), keep="\n\t"), err=True)
         return error.exit_code
-    typer.echo(f"hybridml failed in a way it does not know: {type(error).__name__}: {error}", err=True)
+    said = printable(f"{type(error).__name__}: {error}", keep="\n\t")
+    typer.echo(f"hybridml failed in a way it does not know: {said}", err=True)
     if not debug:
         typer.echo("This is a defect; `hybridml --debug …` shows where it happened.", err=True)
     return 1

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hybridml.errors import HybridMLError
+from hybridml.errors import HybridMLError, printable
 
 
 def as_json(value: object) -> str:
@@ -67,8 +67,8 @@ def coloured(out: Path | None) -> bool:
 
 
 def say(line: str) -> None:
-    """One line of diagnostics or progress."""
-    sys.stderr.write(f"{line}\n")
+    """Diagnostics or progress; names of anybody's files and columns in it steer no terminal."""
+    sys.stderr.write(printable(line, keep="\n\t") + "\n")
     sys.stderr.flush()
 
 

@@ -14,7 +14,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +67,6 @@ class Answer:
     """Columns of the data that the model does not take."""
     pickled: bool = False
     """Whether what was saved runs code when it is loaded."""
-    notes: Sequence[str] = field(default_factory=tuple)
 
 
 def main() -> None:
