@@ -114,7 +114,14 @@ def test_lists_that_have_the_lines_already_serve(run: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "suggested"), [("My Models", "my-models"), ("1st", "st"), ("a" * 41, "a" * 40), ("…", "scoring")]
+    ("name", "suggested"),
+    [
+        ("My Models", "my-models"),
+        ("1st", "st"),
+        ("a" * 41, "a" * 40),
+        ("…", "scoring"),
+        ("Jürgen Groß 2", "jurgen-gross-2"),
+    ],
 )
 def test_a_name_that_cannot_be_used_gets_a_suggestion(run: Run, tmp_path: Path, name: str, suggested: str) -> None:
     """The folder's name is not bent silently: what to type is said."""
@@ -140,3 +147,10 @@ def test_one_port_for_two_is_refused(run: Run, tmp_path: Path) -> None:
     ran = run("init", tmp_path, "--port", "18080", "--registry-port", "18080")
 
     assert (ran.code, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_the_next_command_can_be_pasted(run: Run, tmp_path: Path) -> None:
+    """Whatever the folder is called."""
+    ran = run("init", tmp_path / "my $(models)", "--name", "scoring")
+
+    assert f"  cd '{tmp_path}/my $(models)'\n" in ran.out

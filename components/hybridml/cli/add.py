@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from hybridml.errors import ConfigurationError, Problem
 from hybridml.onboarding import documents, formats, stage, tables, trial
 from hybridml.onboarding.documents import NewVersion, Role
 from hybridml.onboarding.formats import Found
+from hybridml.onboarding.project import as_name
 from hybridml.onboarding.wrapping import Answer, Request
 
 if TYPE_CHECKING:
@@ -271,8 +271,7 @@ def _owner(asked: Asked, folder: Path) -> str:
     argv = [git or "git", "config", "user.name"]
     said = subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True).stdout if git else ""
     for words in (said, os.environ.get("USER", "")):
-        name = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-0123456789")[:40].strip("-")
-        if name:
+        if name := as_name(words):
             return name
     raise ConfigurationError([Problem(path="--owner", message="nobody is known", fix="say who answers for it")])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import hybridml
@@ -22,7 +23,7 @@ def init(folder: Path, *, name: str | None, port: int, registry_port: int) -> No
     if not written:
         output.write(f"{folder}: everything that init writes is there already; nothing was changed.\n")
         return
-    where = "" if folder.resolve() == Path.cwd() else f"cd {folder}\n  "
+    where = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))}\n  "
     output.write(
         f"project {args.name}: wrote {', '.join(written)}\n\nNext, with a model on disk:\n"
         f"  {where}hybridml add NAME --model PATH --data FILE\n  hybridml up -s local\n"

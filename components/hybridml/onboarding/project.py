@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +62,16 @@ def named(folder: Path, name: str | None) -> str:
     if _NAME.fullmatch(said) and len(said) <= _LONGEST:
         return said
     where = "--name" if name is not None else str(folder)
-    suggestion = re.sub(r"[^a-z0-9]+", "-", said.lower()).strip("-0123456789")[:_LONGEST].strip("-") or "scoring"
+    suggestion = as_name(said) or "scoring"
     message = f"{said!r} is no name of a project"
     fix = f"a letter, then lower-case letters, digits and hyphens, at most {_LONGEST}: --name {suggestion}"
     raise ConfigurationError([Problem(path=where, message=message, fix=fix)])
+
+
+def as_name(words: str) -> str:
+    """A name made of anybody's words: a letter, then letters, digits and hyphens; empty where they hold none."""
+    plain = unicodedata.normalize("NFKD", words.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-").lstrip("-0123456789")[:_LONGEST].strip("-")
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> tuple[str, ...]:
