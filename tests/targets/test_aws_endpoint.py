@@ -144,6 +144,10 @@ def test_capture_is_sampled_encrypted_and_expires(plan: Plan) -> None:
             {"strategy": "all-at-once", "terminationWait": 600, "timeout": 2400},
         ),
         (
+            {"strategy": "blue-green", "bake": "1h", "max_bake": "1h"},
+            {"strategy": "all-at-once", "terminationWait": 3600, "timeout": 5400},
+        ),
+        (
             {"strategy": "linear", "bake": "10m", "max_bake": "10m"},
             {"strategy": "linear", "stepPercent": 10, "stepInterval": 600, "terminationWait": 600, "timeout": 7800},
         ),

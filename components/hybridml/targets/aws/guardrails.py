@@ -56,10 +56,10 @@ def guard(rollout: Rollout) -> Guard:
     while the old fleet waits; all-at-once does so without an alarm (`alarms.gates`), so that nothing rolls it back.
     """
     steps = rollout.steps
-    longest = START_SECONDS + TERMINATION_WAIT + len(steps) * rollout.max_bake.seconds
+    wait = TERMINATION_WAIT if steps else min(rollout.bake.seconds, LONGEST_STEP)
+    longest = START_SECONDS + wait + len(steps) * rollout.max_bake.seconds
     timeout = min(max(longest, SHORTEST_UPDATE), LONGEST_UPDATE)
     if not steps:
-        wait = min(rollout.bake.seconds, LONGEST_STEP)
         return Guard(
             strategy="all-at-once", step_percent=None, step_interval=None, termination_wait=wait, timeout=timeout
         )
@@ -67,7 +67,7 @@ def guard(rollout: Rollout) -> Guard:
         strategy="canary" if rollout.strategy == "canary" and len(steps) == 1 else "linear",
         step_percent=steps[0],
         step_interval=rollout.bake.seconds,
-        termination_wait=TERMINATION_WAIT,
+        termination_wait=wait,
         timeout=timeout,
     )
 
@@ -77,6 +77,9 @@ def deployment_refusals(spec: EndpointSpec, target: AwsTarget) -> Iterator[tuple
     yield from _gates(spec)
     if spec.rollout.bake.seconds > LONGEST_STEP:
         yield "rollout.bake", Refusal(f"waits {LONGEST_STEP} s at most per step", "set rollout.bake to 1h or less")
+    elif START_SECONDS + TERMINATION_WAIT + len(spec.rollout.steps) * spec.rollout.bake.seconds > LONGEST_UPDATE:
+        reason = f"ends an update after {LONGEST_UPDATE} s, before {len(spec.rollout.steps)} steps have baked"
+        yield "rollout.bake", Refusal(reason, "shorten rollout.bake, or take fewer steps")
     if spec.rollout.strategy == "all-at-once":
         return
     instance = spec.instance or target.instance
