@@ -28,7 +28,11 @@ ALONE = {"champion": {"weight": 100}, "challenger": None}
             "without rollback",
         ),
         ({"rollout": {"bake": "2h", "max_bake": "3h"}}, "rollout.bake", "3600 s"),
-        ({"rollout": {"strategy": "linear", "bake": "1h", "max_bake": "1h"}}, "rollout.bake", "before 9 steps have baked"),
+        (
+            {"rollout": {"strategy": "linear", "bake": "1h", "max_bake": "1h"}},
+            "rollout.bake",
+            "before 9 steps have baked",
+        ),
         (
             {"instance": "ml.inf1.xlarge", "rollout": {"strategy": "canary", "steps": [10]}},
             "rollout.strategy",
