@@ -74,12 +74,27 @@ def _is_urn(pattern: str) -> bool:
 
 def _names(pattern: str, urn: str) -> bool:
     subject = urn if _is_urn(pattern) else Urn.parse(urn).name
-    return subject == pattern or ("*" in pattern and _expression(pattern).fullmatch(subject) is not None)
+    return subject == pattern or ("*" in pattern and _matches(pattern, subject))
 
 
-def _expression(pattern: str) -> re.Pattern[str]:
-    segments = (segment.split("*") for segment in pattern.split("**"))
-    return re.compile(".*".join("[^:]*".join(map(re.escape, parts)) for parts in segments), re.DOTALL)
+def _matches(pattern: str, text: str) -> bool:
+    """Whether the wildcards of `pattern` can stand for parts of `text`, all ways followed at once: many stars may not
+    take for ever, as they do in a regular expression.
+    """
+    ends = {0}
+    for piece in re.split(r"(\*+)", pattern):
+        if piece == "*":
+            ends = {end for begin in ends for end in range(begin, _segment_end(text, begin) + 1)}
+        elif piece.startswith("*"):
+            ends = set(range(min(ends), len(text) + 1)) if ends else ends
+        else:
+            ends = {begin + len(piece) for begin in ends if text.startswith(piece, begin)}
+    return len(text) in ends
+
+
+def _segment_end(text: str, begin: int) -> int:
+    colon = text.find(":", begin)
+    return len(text) if colon < 0 else colon
 
 
 def _unknown(pattern: str, urns: Collection[str]) -> Problem:

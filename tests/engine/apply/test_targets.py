@@ -280,3 +280,12 @@ def _among(pattern: str, urns: list[str]) -> frozenset[str]:
         return Targets(patterns=(pattern,)).among(urns)
     except ConfigurationError:
         return frozenset()
+
+
+def test_many_wildcards_take_no_time() -> None:
+    """A pattern of forty stars that fits nothing is refused at once."""
+    urn = f"urn:pulumi:dev::demo::fixture:index:File::{'a' * 60}"
+
+    for pattern in ("a*" * 40 + "b", "*" * 25 + "b"):
+        with pytest.raises(ConfigurationError, match="names no resource"):
+            Targets(patterns=(pattern,)).among([urn])
