@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
-import re
 import signal
 import sys
 import time
@@ -20,7 +18,7 @@ from hybridml.errors import ResourceError
 from hybridml.provider import durations, job, processes
 from hybridml.provider.files import make_folder, remove
 from hybridml.provider.resource import Checked, Context, Resource
-from hybridml.provider.resources.process_inputs import names_are_names, text_is_text
+from hybridml.provider.resources.process_inputs import ABSOLUTE, DURATION, instance_name, names_are_names, text_is_text
 from hybridml.provider.shape import wanted
 from hybridml.provider.supervisor import Task
 from hybridml.provider.unknown import same
@@ -30,8 +28,6 @@ _KILLED_IS_SEEN_WITHIN = 10.0
 """Seconds before a supervisor would start the program again that was killed; whoever waits has given up by then."""
 _NAME_BYTES = 32
 _POLL = 0.05
-_DURATION: dict[str, Any] = {"pattern": durations.PATTERN, "like": durations.LIKE}
-_ABSOLUTE: dict[str, Any] = {"pattern": r"/[^\0]*", "like": "an absolute path"}
 _SAME_RUN = frozenset({"timeout", "stop_grace", "log_bytes", "instance"})
 """Inputs that say nothing about what the program does."""
 
@@ -41,11 +37,11 @@ class HostJobInputs:
     """What is asked for."""
 
     argv: tuple[str, ...] = wanted(minimum=1)
-    directory: str = wanted(**_ABSOLUTE)
+    directory: str = wanted(**ABSOLUTE)
     env: Mapping[str, str] = wanted({})
     outputs: tuple[str, ...] = wanted(())
-    timeout: str = wanted("1h", **_DURATION)
-    stop_grace: str = wanted("10s", **_DURATION)
+    timeout: str = wanted("1h", **DURATION)
+    stop_grace: str = wanted("10s", **DURATION)
     log_bytes: int = wanted(10 << 20, minimum=1024)
     triggers: Mapping[str, str] = wanted({})
     instance: str = wanted()
@@ -91,9 +87,7 @@ class HostJob(Resource[HostJobInputs, HostJobState]):
 
     def complete(self, raw: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         """A name for the folder, the same when the check is repeated with the same seed."""
-        mark = hashlib.sha256((context.seed or os.urandom(8)) + b"job").hexdigest()[:8]
-        readable = re.sub(r"[^a-z0-9]+", "-", context.name.lower()).strip("-")[:_NAME_BYTES]
-        return {"instance": f"{readable}-{mark}"}
+        return {"instance": instance_name(context.name, context.seed, "job", _NAME_BYTES)}
 
     def identity(self, state: HostJobState) -> str:
         """The folder's name."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
-import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +13,7 @@ from hybridml.provider import durations, processes
 from hybridml.provider.files import make_folder
 from hybridml.provider.http_local import Address, connected, get
 from hybridml.provider.resource import Checked, Context, Resource
-from hybridml.provider.resources.process_inputs import names_are_names, text_is_text
+from hybridml.provider.resources.process_inputs import ABSOLUTE, DURATION, instance_name, names_are_names, text_is_text
 from hybridml.provider.shape import Failure, camel, wanted
 from hybridml.provider.supervisor import Task
 from hybridml.provider.unknown import holds_unknown, same
@@ -31,7 +28,6 @@ _NAME_BYTES = 24
 _FAILED_STARTS = 3
 _RUNS_AFTER = 0.3
 _POLL = 0.05
-_DURATION: dict[str, Any] = {"pattern": durations.PATTERN, "like": durations.LIKE}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,13 +42,13 @@ class HostServiceInputs:
     """What is asked for."""
 
     argv: tuple[str, ...] = wanted(minimum=1)
-    directory: str = wanted(pattern=r"/[^\0]*", like="an absolute path")
+    directory: str = wanted(**ABSOLUTE)
     env: Mapping[str, str] = wanted({})
     port: int | None = wanted(None, minimum=1, maximum=65535)
     socket: bool = wanted(False)
     health: Health | None = wanted(None)  # noqa: RUF009 - `wanted` makes a dataclass field
-    start_timeout: str = wanted("120s", **_DURATION)
-    stop_grace: str = wanted("10s", **_DURATION)
+    start_timeout: str = wanted("120s", **DURATION)
+    stop_grace: str = wanted("10s", **DURATION)
     log_bytes: int = wanted(10 << 20, minimum=1024)
     log_files: int = wanted(3, minimum=0, maximum=100)
     triggers: Mapping[str, str] = wanted({})
@@ -133,10 +129,7 @@ class HostService(Resource[HostServiceInputs, HostServiceState]):
 
     def complete(self, raw: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         """A new name for the instance, the same when the check is repeated with the same seed."""
-        seed = context.seed or os.urandom(8)
-        mark = hashlib.sha256(seed + str(context.old.get("instance")).encode()).hexdigest()[:8]
-        readable = re.sub(r"[^a-z0-9]+", "-", context.name.lower()).strip("-")[:_NAME_BYTES]
-        return {"instance": f"{readable}-{mark}"}
+        return {"instance": instance_name(context.name, context.seed, context.old.get("instance"), _NAME_BYTES)}
 
     def _replaced(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
         keys = {camel(name) for name in self.replaces_on - {"instance"}}

@@ -1,12 +1,18 @@
-"""Rules that the inputs of every process of this machine keep."""
+"""What the inputs of every process of this machine have in common: their spelling, their rules, their names."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Any, Final, Protocol
 
+from hybridml.provider import durations
 from hybridml.provider.shape import Failure
+
+DURATION: Final[dict[str, Any]] = {"pattern": durations.PATTERN, "like": durations.LIKE}
+ABSOLUTE: Final[dict[str, Any]] = {"pattern": r"/[^\0]*", "like": "an absolute path"}
 
 
 class ProcessInputs(Protocol):
@@ -37,3 +43,10 @@ def names_are_names(inputs: ProcessInputs) -> Iterator[Failure]:
     for name in inputs.env:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             yield Failure(path=f'env["{name}"]', reason="is not a name of an environment variable")
+
+
+def instance_name(name: str, seed: bytes, before: object, longest: int) -> str:
+    """A readable name for a process's folder, the same when the check is repeated with the same seed."""
+    mark = hashlib.sha256((seed or os.urandom(8)) + str(before).encode()).hexdigest()[:8]
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:longest]
+    return f"{readable}-{mark}"
