@@ -193,6 +193,7 @@ def test_two_runs_at_once_are_one_too_many(
             with pytest.raises(ResourceError, match="another run is in the middle of a rollout"):
                 verb()
         assert resource.read(state) == state
+        assert (folder.path / "client").exists()
     began = time.monotonic()
     resource.update(asked(tmp_path, "4"), state)
     assert time.monotonic() - began < 1
@@ -220,3 +221,13 @@ def test_a_damaged_plan_is_named(folder: RolloutFolder, doing: Undertaking, dama
 
     with pytest.raises(HybridMLError, match=r"plan\.json .*remove it"):
         folder.undertaking()
+
+
+def test_what_is_gone_is_deleted_without_a_trace(tmp_path: Path) -> None:
+    """A second delete, or one after somebody removed the folders by hand, makes none of them again."""
+    resource = GuardedRollout()
+    state = resource.create(asked(tmp_path, "3"))
+
+    for _ in range(2):
+        resource.delete(state)
+        assert list(tmp_path.iterdir()) == []

@@ -61,9 +61,10 @@ class EnvoyMover:
         """Let go of what served before: nothing asks for it any more."""
         self._doing.files.put(CLUSTERS_FILE, self._doing.after.clusters)
 
-    def champion_serves(self, percent: float) -> frozenset[str]:
-        """The revisions that have traffic at `percent`."""
-        return frozenset(part.revision for part in shares(self._doing.old, self._doing.new, percent))
+    @property
+    def serving(self) -> frozenset[str]:
+        """The revisions that have traffic now."""
+        return frozenset(part.revision for part in shares(self._doing.old, self._doing.new, self.percent))
 
     def _prepare(self) -> None:
         if not self._prepared:
@@ -87,14 +88,13 @@ class EnvoySource:
     def read(self) -> Mapping[str, Pair]:
         """Each changing variant, and the champion that serves beside it. Raises OSError without Envoy."""
         champion = self._doing.old["champion"].revision if "champion" in self._doing.old else ""
-        serving = self._mover.champion_serves(self._mover.percent)
         read = counts(self._doing.files.admin, {champion, *(new.revision for _, new in self._doing.moving.values())})
         found = {revision: steady(now, self._last.get(revision)) for revision, now in read.items()}
         self._last = found
         return {
             name: Pair(
                 candidate=found[new.revision],
-                champion=found[champion] if champion in serving and champion != new.revision else None,
+                champion=found[champion] if champion in self._mover.serving and champion != new.revision else None,
             )
             for name, (_, new) in self._doing.moving.items()
         }

@@ -17,7 +17,7 @@ from hybridml.provider import durations, processes
 from hybridml.provider.envoy_files import Configuration, EnvoyFiles
 from hybridml.provider.files import remove
 from hybridml.provider.resource import Changes, HalfMade, Resource
-from hybridml.provider.rollout_folder import RolloutFolder, Undertaking, now
+from hybridml.provider.rollout_folder import UNREADABLE, RolloutFolder, Undertaking, now
 from hybridml.provider.shape import Failure, wanted
 from hybridml.provider.supervisor import Task
 from hybridml.proxy import ServedVariant, callers_of_both, marked, variants_of
@@ -89,7 +89,7 @@ def _weights_are_percent(inputs: GuardedRolloutInputs) -> Iterator[Failure]:
 def _policy_is_a_plan(inputs: GuardedRolloutInputs) -> Iterator[Failure]:
     try:
         _policy(inputs)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (*UNREADABLE, RecursionError) as error:
         yield Failure(path="policy", reason=f"must be a rollout plan in JSON: {error!r}")
 
 
@@ -182,7 +182,7 @@ class GuardedRollout(Resource[GuardedRolloutInputs, GuardedRolloutState]):
     def delete(self, state: GuardedRolloutState) -> None:
         """End a rollout that is under way, and remove the files."""
         folder = RolloutFolder(Path(state.folder))
-        with _alone(folder):
+        with _alone(folder) if folder.path.exists() else contextlib.nullcontext():
             _files(state).remove()
             remove(folder.path)
 
