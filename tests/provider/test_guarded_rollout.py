@@ -334,7 +334,9 @@ def test_what_envoy_refuses_is_taken_back(proxied: Proxied) -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", ['{"strategy": "sometimes"}', "[" * 99_999, "[]", "{", "null"], ids="unknown deep list half null".split()
+    "policy",
+    ['{"strategy": "sometimes"}', "[" * 99_999, "[]", "{", "null"],
+    ids=["unknown", "deep", "list", "half", "null"],
 )
 def test_a_policy_that_is_none_is_refused(engine: Engine, tmp_path: Path, policy: str) -> None:
     """Policy, weights, clusters and routes are checked before anything is written, each with its path."""
