@@ -147,7 +147,8 @@ def _counts(cluster: str, statistics: Iterable[Mapping[str, Any]]) -> Counts:
         numbers.get(f"cluster.{cluster}.{counter}", 0) for counter in _COUNTERS
     )
     # Who left is seen by the connection that Envoy gave up; so are a timeout, which is counted as the 504 that it was
-    # answered with, and an answer that was dropped in order to ask again.
+    # answered with, and an answer that was dropped in order to ask again. One without a body has nothing left to drop:
+    # each such 503, which our servers never give, hides one caller who left.
     unanswered = max(0, left + cancelled - timeout - retried)
     return Counts(requests=completed + unanswered, failures=failed + unanswered, latency=latency)
 
