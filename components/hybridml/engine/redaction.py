@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -40,19 +41,42 @@ def redacted(message: str, texts: Sequence[str]) -> str:
 
 
 class Redacting:
-    """A stream that writes to another what is no secret."""
+    """A stream that writes to another what is no secret. An end that may be the beginning of one waits for the rest."""
 
     def __init__(self, stream: IO[str], texts: Sequence[str]) -> None:
         self._stream = stream
         self._texts = texts
+        self._held = ""
+        self._guard = threading.Lock()
 
     def write(self, text: str) -> int:
         """Write `text` without the secrets in it."""
-        self._stream.write(redacted(text, self._texts))
+        with self._guard:
+            said = redacted(self._held + text, self._texts)
+            self._held = _begun(said, self._texts)
+            self._stream.write(said.removesuffix(self._held))
         return len(text)
+
+    def finish(self) -> None:
+        """Write what turned out to be no secret."""
+        with self._guard:
+            if self._held:
+                self._stream.write(self._held)
+            self._held = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _begun(text: str, secrets: Sequence[str]) -> str:
+    """The longest end of `text` that one of `secrets` begins with."""
+    ends = (
+        secret[:length]
+        for secret in secrets
+        for length in range(min(len(secret) - 1, len(text)), 0, -1)
+        if text.endswith(secret[:length])
+    )
+    return max(ends, key=len, default="")
 
 
 def redacted_error(error: HybridMLError, texts: Sequence[str]) -> HybridMLError:

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
@@ -270,8 +270,14 @@ def _process_of(job: Job) -> Iterator[None]:
 @contextmanager
 def _results_apart(texts: Sequence[str]) -> Iterator[None]:
     """What a program and its children print is no result of ours: standard output is standard error meanwhile."""
-    with _descriptor_apart(sys.stdout), redirect_stdout(cast(IO[str], Redacting(sys.stderr, texts))):
-        yield
+    printed, told = Redacting(sys.stderr, texts), Redacting(sys.stderr, texts)
+    apart = redirect_stdout(cast(IO[str], printed)), redirect_stderr(cast(IO[str], told))
+    with _descriptor_apart(sys.stdout), apart[0], apart[1]:
+        try:
+            yield
+        finally:
+            printed.finish()
+            told.finish()
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
-from hybridml.engine.redaction import hidden_in, redacted, redacted_error, secret_texts, texts_inside
+from hybridml.engine.redaction import Redacting, hidden_in, redacted, redacted_error, secret_texts, texts_inside
 from hybridml.engine.values import Secret
 from hybridml.errors import ConfigurationError, HybridMLError, Problem
 
@@ -20,6 +22,20 @@ from hybridml.errors import ConfigurationError, HybridMLError, Problem
 def test_long_secrets_go_anywhere_and_short_ones_as_words(message: str, texts: tuple[str, ...], expected: str) -> None:
     """A short one inside another word stands there by chance."""
     assert redacted(message, texts) == expected
+
+
+def test_a_secret_written_in_pieces_is_cut_out() -> None:
+    """Wherever it is cut, flushed or not; what only begins like one is written once that is known, or at the end."""
+    secret = "sesame-open"
+    for cut in range(1, len(secret)):
+        out = io.StringIO()
+        stream = Redacting(out, (secret, "open-door"))
+        for piece in ("it is ", secret[:cut], secret[cut:], ", not ses", "ames, or o"):
+            stream.write(piece)
+            stream.flush()
+        stream.finish()
+
+        assert out.getvalue() == "it is [secret], not sesames, or o", cut
 
 
 def test_both_collectors_agree() -> None:
