@@ -231,3 +231,19 @@ def test_what_is_gone_is_deleted_without_a_trace(tmp_path: Path) -> None:
     for _ in range(2):
         resource.delete(state)
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"resources": 3}', '{"resources": ["x"]}', '{"resources": [{"a": 1}]}'])
+def test_damaged_files_serve_nothing_and_are_written_anew(tmp_path: Path, damage: str) -> None:
+    """Whatever somebody wrote into the files that Envoy watches: drift, and the next update mends it."""
+    resource = GuardedRollout()
+    state = resource.create(asked(tmp_path, "3"))
+    for name in ("clusters.json", "routes.json"):
+        (tmp_path / "watched" / name).write_text(damage)
+
+    found = resource.read(state)
+
+    assert found is not None
+    assert found.serving == {}
+    assert resource.drift(state) == {"serving", "version"}
+    assert resource.update(asked(tmp_path, "3"), found) == state

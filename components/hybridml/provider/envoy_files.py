@@ -167,11 +167,12 @@ def _write(path: Path, messages: Sequence[Message]) -> str:
 
 
 def _resources(path: Path) -> list[Message]:
+    """What the file holds; nothing where it is none that we wrote, and Envoy would take."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["resources"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [{key: value for key, value in each.items() if key != "@type"} for each in found if each["name"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
-    return [{key: value for key, value in each.items() if key != "@type"} for each in found]
 
 
 def _version(*parts: Sequence[Message]) -> str:
