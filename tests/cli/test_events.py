@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from hybridml.cli import stream
 
 from .conftest import Run
 
@@ -182,6 +184,14 @@ def test_events_that_nobody_can_write_are_said(notes: Path) -> None:
     assert full.stderr.endswith("The events cannot be written to stdout: No space left on device\n")
     assert closed.stderr == "The events cannot be written to stdout: it is closed; nothing was begun\n"
     assert (notes / "out" / "note.txt").read_text(encoding="utf-8") == "hello"
+
+
+def test_a_question_that_nobody_wants_to_answer_ends_its_events(capfd: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C where the run asks whether to go on interrupts it."""
+    with pytest.raises(typer.Abort), stream.opened(True):
+        raise typer.Abort
+
+    assert _events(capfd.readouterr().out)[-2]["summaryEvent"]["result"] == "interrupted"
 
 
 def test_two_results_are_refused(start: Run, notes: Path) -> None:
