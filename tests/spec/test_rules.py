@@ -376,6 +376,15 @@ def test_a_time_zone_is_one_of_the_database() -> None:
         )
 
 
+def test_a_default_that_cannot_be_made_is_no_mistake_of_its_own() -> None:
+    """One mistake, one line, where a default follows from the field that is wrong."""
+    (strategy,) = refusals(rollout={"strategy": "bluegreen"})
+    (least,) = refusals(scaling={"min": -1})
+
+    assert strategy.startswith("iris.rollout.strategy: \"bluegreen\" is not allowed (did you mean 'blue-green'?")
+    assert least.startswith("iris.scaling.min: ")
+
+
 def test_scaling_knows_its_extremes() -> None:
     """The most replicas ever wanted come from max and from every schedule."""
     night = {"cron": "0 20 * * *", "min": 0, "max": 7}

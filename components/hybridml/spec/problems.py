@@ -41,10 +41,8 @@ def problems_of(error: ValidationError, document: Written, model: type[BaseModel
     every = error.errors(include_url=False, include_input=False)
     places = {found["loc"] for found in every}
     for found in every:
-        if found["type"] == "too_short" and any(
-            place[: len(found["loc"])] == found["loc"] != place for place in places
-        ):
-            continue  # it is short only because its entries are refused
+        if _follows(found["type"], found["loc"], places):
+            continue
         path, kind = _real_path(found["loc"], document)
         if found["type"] == RULE:
             for finding in found["ctx"]["findings"]:
@@ -53,6 +51,13 @@ def problems_of(error: ValidationError, document: Written, model: type[BaseModel
             say = _SAYINGS.get(found["type"], _other)
             message, fix = say(_Found(found, document, path, model_at(model, path[:-1], kind)))
             yield problem_at(document, path, message, fix)
+
+
+def _follows(kind: str, loc: Path, places: set[Path]) -> bool:
+    """Whether something is wrong only because something else is: entries are refused, or what a default is made of."""
+    if kind == "too_short":
+        return any(place[: len(loc)] == loc != place for place in places)
+    return kind == "default_factory_not_called"
 
 
 def problems_from(findings: Iterable[Finding], document: Written) -> Iterator[Problem]:
