@@ -63,6 +63,8 @@ class Proxied:
     engine: Engine
     stage: Stage
     state: dict[str, Any] = field(default_factory=dict)
+    groups: tuple[str, ...] = (GROUP,)
+    """Whose members may call."""
 
     @property
     def folder(self) -> Path:
@@ -80,7 +82,7 @@ class Proxied:
         revisions = {each["version"]: each["revision"] for each in variants.values()}
         traffic = Traffic(
             weights={each["version"]: each["weight"] for each in variants.values()},
-            groups=(GROUP,),
+            groups=self.groups,
             header_routes=tuple(HeaderRoute(headers={"x-version": version}, version=version) for version in revisions),
             revisions=revisions,
         )

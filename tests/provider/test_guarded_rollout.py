@@ -22,7 +22,7 @@ from hybridml.provider import processes
 from hybridml.provider.rollout_folder import RolloutFolder
 from hybridml.rollout.plan import Gates, RolloutPlan
 from hybridml.spec.vocabulary import Strategy
-from proxy.stage import Stage, envoy_binary
+from proxy.stage import GROUP, Stage, envoy_binary
 
 from .conftest import Engine
 from .proxied import QUICK, OddServers, Proxied, failed, load, variant, versions
@@ -209,6 +209,24 @@ def test_a_person_decides(proxied: Proxied, command: Any) -> None:
         else:
             assert "by a person" in aborted(proxied, NEXT, STEADY)[0]
     assert folder.outcome()["cause"] == "person"  # type: ignore[index]
+
+
+def test_an_abort_lets_nobody_in_again(proxied: Proxied) -> None:
+    """A group that the same change shuts out stays out; one that both let in is answered as before."""
+    kept, shut_out = (proxied.stage.signer.header(groups=[group]) for group in ("others", GROUP))
+    proxied.groups = (GROUP, "others")
+    proxied.update(ONE)
+    proxied.groups = ("others",)
+    folder = RolloutFolder(proxied.folder)
+    threading.Thread(target=lambda: eventually(folder.progress) or folder.ask("abort")).start()
+    with proxied.stage.running_client() as client:
+        before = client.post("/invocations", headers=shut_out, content="{}").status_code
+        aborted(proxied, NEXT, STEADY)
+        after = [client.post("/invocations", headers=who, content="{}") for who in (shut_out, kept)]
+
+    assert before == 200
+    assert [answer.status_code for answer in after] == [403, 200]
+    assert after[1].headers["x-hybridml-version"] == "3"
 
 
 @pytest.mark.parametrize("who", ["guard", "supervisor"])
