@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import pickle
 import shutil
 import signal
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK = ("--owner", "team")
 
 
-def _command(folder: Path, *argv: str) -> Ran:
-    done = subprocess.run([COMMAND, *argv], cwd=folder, capture_output=True, text=True, check=False)
+def _command(folder: Path, *argv: str, environment: Mapping[str, str] | None = None) -> Ran:
+    done = subprocess.run([COMMAND, *argv], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
@@ -414,9 +415,11 @@ def ports() -> Iterator[tuple[int, int]]:
 def test_from_a_model_to_an_answer_in_two_minutes(
     ports: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In an empty folder: init, add, up; the printed curl line answers; destroy leaves nothing running."""
-    folder = tmp_path / "scoring"
+    """In an empty folder, for a user whom git does not know: init, add, up; the printed curl line answers."""
+    folder, home = tmp_path / "scoring", tmp_path / "home"
     folder.mkdir()
+    home.mkdir()
+    unknown = {"PATH": os.environ["PATH"], "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
     saved(folder)
     began = time.monotonic()
     try:
@@ -425,7 +428,7 @@ def test_from_a_model_to_an_answer_in_two_minutes(
             ("add", "churn", "--model", "model.skops", "--data", "train.csv", "--target", "churned"),
             ("up", "-s", "local", "--yes"),
         ):
-            ran = _command(folder, *argv)
+            ran = _command(folder, *argv, environment=unknown)
             assert ran.code == 0, f"{argv}: {ran.out}{ran.err}"
         line = next(line for line in ran.out.splitlines() if line.startswith("curl "))
         asked = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import json
 import os
 import shutil
@@ -264,16 +266,23 @@ def _version(
 
 
 def _owner(asked: Asked, folder: Path) -> str:
-    """The owner that was said, or whoever commits here, as a name."""
+    """The owner that was said, or whoever commits here, or whoever is logged in, as a name."""
     if asked.owner:
         return asked.owner
     git = shutil.which("git")
     argv = [git or "git", "config", "user.name"]
     said = subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True).stdout if git else ""
-    for words in (said, os.environ.get("USER", "")):
+    for words in (said, _login()):
         if name := as_name(words):
             return name
     raise ConfigurationError([Problem(path="--owner", message="nobody is known", fix="say who answers for it")])
+
+
+def _login() -> str:
+    """Name of the user of this machine; empty where it has none, as in some containers."""
+    with contextlib.suppress(KeyError, OSError):
+        return getpass.getuser()
+    return ""
 
 
 def _endpoint(known: _Known, asked: Asked, version: NewVersion, paths: _Paths, owner: str) -> str:
