@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -12,6 +13,8 @@ pytest_plugins = ["conformance.recording"]
 ACCOUNTS = ("AWS_", "AZURE_", "CLOUDSDK_", "GCLOUD_", "GOOGLE_", "KUBECONFIG", "PULUMI_")
 for _name in [name for name in os.environ if name.startswith(ACCOUNTS)]:
     del os.environ[_name]
+# A shell that starts the tests in the background has them ignore interruptions, and so would all that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
