@@ -17,6 +17,7 @@ for _name in [name for name in os.environ if name.startswith(ACCOUNTS)]:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real processes share ports and cores, so their tests run one after the other; Pulumi's need its command."""
     without_pulumi = pytest.mark.skip(reason="the pulumi command is not on the PATH")
