@@ -11,6 +11,8 @@ from types import FrameType
 
 from hybridml.errors import HybridMLError, Interrupted, ResourceError
 
+_NUDGE_SECONDS = 0.2
+
 
 class Stopped(ResourceError):  # noqa: N818 - says what happened
     """Nothing new is begun: another step of this run failed."""
@@ -77,28 +79,34 @@ def interruptible(
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    ends, main, over = (signal.SIGINT, signal.SIGTERM), threading.get_ident(), threading.Event()
+    before = {number: signal.getsignal(number) for number in (*ends, signal.SIGURG)}
 
     def tell() -> None:
         announce("Interrupted: ending what is under way; once more ends it at once")
         cancel()
+        # A signal that comes just before the main thread waits for a lock is noticed only once another wakes it.
+        while not over.wait(_NUDGE_SECONDS):
+            signal.pthread_kill(main, signal.SIGURG)
 
     def end_at_once(number: int, frame: FrameType | None) -> None:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for each in ends:
+            signal.signal(each, before[each])
         kill()
         signal.raise_signal(number)
 
     def end(number: int, frame: FrameType | None) -> None:
-        for each in before:
+        for each in ends:
             signal.signal(each, end_at_once)
         gate.close(Interrupted("The run was interrupted. What was under way has ended and is recorded; `up` goes on."))
-        threading.Thread(target=tell).start()
+        threading.Thread(target=tell, daemon=True).start()
 
-    for number in before:
+    for number in ends:
         signal.signal(number, end)
+    signal.signal(signal.SIGURG, lambda *_: None)
     try:
         yield
     finally:
+        over.set()
         for number, handler in before.items():
             signal.signal(number, handler)
