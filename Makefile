@@ -45,10 +45,10 @@ lint: .venv/.dev ## Format, lint, strict types, who may import whom, dependencie
 	$(BIN)/pytest -q tests/house/test_documents.py tests/house/test_locks.py tests/house/test_packaging.py
 
 test: lint components/.venv/.installed ## Lint, then what CI runs; ends with what was skipped and why
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow"
 
 test-full: lint components/.venv/.installed ## Lint, then every test, the slow ones included
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 bench: .venv/.dev ## Speed and memory beside their baselines, measured in the same run
 	$(BIN)/python -m benchmarks

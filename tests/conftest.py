@@ -1,4 +1,4 @@
-"""What every test finds: no cloud account, `services` tests on one worker, `pulumi` tests only where it is."""
+"""What every test finds: no cloud account, interruptions that arrive, `pulumi` tests only where it is."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ for _name in [name for name in os.environ if name.startswith(ACCOUNTS)]:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real processes share ports and cores, so their tests run one after the other; Pulumi's need its command."""
+    """Tests of Pulumi need its command."""
     without_pulumi = pytest.mark.skip(reason="the pulumi command is not on the PATH")
     for item in items:
-        if item.get_closest_marker("services"):
-            item.add_marker(pytest.mark.xdist_group("services"))
         if item.get_closest_marker("pulumi") and not shutil.which("pulumi"):
             item.add_marker(without_pulumi)

@@ -27,7 +27,7 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One phase of one test. Of a test with several parameters all have to pass."""
         file, _, name = report.nodeid.partition("::")
-        test = (file, name.partition("[")[0].partition("@")[0])  # xdist adds its group
+        test = (file, name.partition("[")[0])
         if report.when == "call" and report.passed:
             self._passed.add(test)
         elif not report.passed:
