@@ -66,9 +66,14 @@ def status(folder: Path) -> Status | None:
 
 
 def held(folder: Path) -> bool:
-    """Whether a supervisor lives in `folder`; asking does not take the lock."""
+    """Whether a supervisor lives in `folder`."""
+    return locked(folder / "lock")
+
+
+def locked(path: Path) -> bool:
+    """Whether somebody holds the lock on the file at `path`; asking does not take it."""
     try:
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
         return False
     try:

@@ -16,7 +16,6 @@ import contextlib
 import fcntl
 import json
 import os
-import struct
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -211,16 +210,8 @@ class RolloutFolder:
             os.close(descriptor)
 
     def watched(self) -> bool:
-        """Whether whoever began the rollout lives; asking does not take the lock."""
-        try:
-            descriptor = os.open(self.path / _CLIENT, os.O_RDWR | os.O_NOFOLLOW)
-        except OSError:
-            return False
-        try:
-            answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, supervisor.lock_request(fcntl.F_WRLCK))
-            return bool(struct.unpack("hhqqi", answer)[0] != fcntl.F_UNLCK)
-        finally:
-            os.close(descriptor)
+        """Whether whoever began the rollout lives."""
+        return processes.locked(self.path / _CLIENT)
 
     @property
     def guard(self) -> Path:
