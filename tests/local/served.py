@@ -62,6 +62,15 @@ class Served:
         served.roll_out(rollout)
         return served
 
+    @classmethod
+    def of_this_environment(cls, root: Path) -> Served:
+        """A trained copy whose program and plugin both run in this environment, as an engine looks for them."""
+        served = cls.copied(root)
+        for place in (served.root, served.root / "components"):
+            (place / ".venv").symlink_to(sys.prefix)
+        served.train()
+        return served
+
     def roll_out(self, rollout: Mapping[str, Any]) -> None:
         """Versions of every endpoint of the stack change so from now on."""
 

@@ -29,10 +29,7 @@ def served() -> Iterator[Served]:
     """A copy of the project that the embedded engine has brought up; Pulumi would run in this environment too."""
     needs_the_local_extra()
     with tempfile.TemporaryDirectory(prefix="hybridml-") as folder:
-        copy = Served.copied(Path(folder).resolve())
-        for place in (copy.root, copy.root / "components"):
-            (place / ".venv").symlink_to(sys.prefix)
-        copy.train()
+        copy = Served.of_this_environment(Path(folder).resolve())
         try:
             hybridml(copy, "up")
             yield copy

@@ -37,10 +37,7 @@ def served() -> Iterator[Served]:
     """A copy of the project that Pulumi has brought up; program and plugin run in this environment."""
     needs_the_local_extra()
     with tempfile.TemporaryDirectory(prefix="hybridml-") as folder:
-        copy = Served.copied(Path(folder).resolve())
-        for place in (copy.root, copy.root / "components"):
-            (place / ".venv").symlink_to(sys.prefix)
-        copy.train()
+        copy = Served.of_this_environment(Path(folder).resolve())
         try:
             bring_up(copy)
             yield copy
